@@ -1,0 +1,142 @@
+use std::any::Any;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use remote_protocol::service::{Callbacks, Caller, LateReturns};
+
+use crate::core::Core;
+use crate::lanes::Lanes;
+use crate::list::Frames;
+use crate::loader::Loader;
+use crate::process::Process;
+
+/// What a module of a child is given: the way to everything else.
+///
+/// It is a cheap clone and, like all that comes from it, stays on the loop thread; other threads use
+/// [`handle`](Self::handle).
+#[derive(Clone)]
+pub struct Child {
+    loader: Rc<Loader>,
+}
+
+impl Child {
+    pub(crate) const fn new(loader: Rc<Loader>) -> Self {
+        Self { loader }
+    }
+
+    /// This process.
+    #[must_use]
+    pub fn process(&self) -> Process {
+        Process::new(Rc::clone(&self.loader))
+    }
+
+    /// The frames of this process.
+    #[must_use]
+    pub fn frames(&self) -> Frames {
+        Frames::new(Rc::clone(&self.loader))
+    }
+
+    /// What other threads reach the loop thread with.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { lanes: Arc::clone(&self.core().lanes) }
+    }
+
+    /// Runs `handler` once, before everything is unloaded: when the process is asked to stop, or its parent is gone.
+    pub fn on_unload(&self, handler: impl FnOnce(&UnloadReason) + 'static) {
+        self.loader.on_unload(Box::new(handler));
+    }
+
+    /// Ends this process once everything it has sent is on its way: what is posted or arrives from now on is not handled.
+    /// In the parent's own process it ends the loop only.
+    pub fn close(&self) {
+        self.core().close();
+    }
+
+    /// Something kept for the life of the loop, one of each type; made by `make` when it is asked for first.
+    ///
+    /// This is how other crates attach to a child what belongs to it.
+    pub fn extension<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
+        self.loader.extension(make)
+    }
+
+    /// How objects of the parent are called. For crates that bring objects.
+    #[must_use]
+    pub fn caller(&self) -> Arc<dyn Caller> {
+        Arc::clone(&self.core().lanes) as Arc<dyn Caller>
+    }
+
+    /// Sets what the parent's messages about callbacks are handed to. For crates that bring objects.
+    pub fn serve(&self, callbacks: Rc<dyn Callbacks>, late: Arc<dyn LateReturns>) {
+        self.core().serve(callbacks, late);
+    }
+
+    /// What the parent shares with modules in its own process, `None` in a process of its own. For crates that bring objects.
+    #[must_use]
+    pub fn host(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.core().host()
+    }
+
+    /// Reports to the parent that a callback made at `made_at` failed. For crates that bring objects.
+    pub fn report_callback(&self, made_at: String, message: String) {
+        self.core().report(remote_protocol::message::Trouble::CallbackFailed { made_at, message });
+    }
+
+    fn core(&self) -> &Core {
+        self.loader.core()
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child").field("process", &self.process().id()).finish_non_exhaustive()
+    }
+}
+
+/// Reaches the loop thread of a child from any thread.
+#[derive(Clone)]
+pub struct Handle {
+    lanes: Arc<Lanes>,
+}
+
+impl Handle {
+    /// Runs `task` on the loop thread, after what is running there now. Tasks run in the order they were posted. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`LoopEnded`] when the loop has ended; the task is dropped.
+    pub fn run(&self, task: impl FnOnce(&Child) + Send + 'static) -> Result<(), LoopEnded> {
+        self.lanes.post(Box::new(task))
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+/// The loop of the child has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the child's loop has ended")]
+pub struct LoopEnded;
+
+/// Why a child's modules are unloaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnloadReason {
+    /// The parent asked the process to stop, or the process closed itself.
+    Shutdown,
+    /// The parent is gone.
+    Disconnected,
+}
+
+impl fmt::Display for UnloadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shutdown => "shutdown",
+            Self::Disconnected => "disconnected",
+        })
+    }
+}

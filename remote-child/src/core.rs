@@ -1,0 +1,298 @@
+use std::any::Any;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use remote_protocol::call::{self, Outcome};
+use remote_protocol::codec;
+use remote_protocol::endpoint::{Inlet, Pause};
+use remote_protocol::id::{CallId, FrameId, LoaderId, ProcessId};
+use remote_protocol::limits;
+use remote_protocol::link::Receive;
+use remote_protocol::message::{Event, ToChild, ToParent, Trouble, Welcome};
+use remote_protocol::record::Budget;
+use remote_protocol::service::{CallFailure, Callbacks, LateReturns};
+use remote_protocol::state::child::Session;
+
+use crate::driver::Shared as HostShared;
+use crate::frame::{Frame, FrameOptions, Shared};
+use crate::lanes::Lanes;
+use crate::loader::Loader;
+use crate::port::EmitError;
+
+/// All that belongs to the loop thread of a child.
+///
+/// No cell is borrowed while code of the application runs: it may come back to any of them.
+pub(crate) struct Core {
+    session: RefCell<Session>,
+    welcome: OnceCell<Welcome>,
+    host: Option<HostShared>,
+    pub(crate) lanes: Arc<Lanes>,
+    inlet: MainInlet,
+    pub(crate) loaders: RefCell<BTreeMap<LoaderId, Rc<Loader>>>,
+    frames: RefCell<BTreeMap<FrameId, Rc<Shared>>>,
+    callbacks: RefCell<Option<Rc<dyn Callbacks>>>,
+    closing: Cell<bool>,
+}
+
+impl Core {
+    pub(crate) fn new(session: Session, host: Option<HostShared>, lanes: Arc<Lanes>, rx: Box<dyn Receive>) -> Rc<Self> {
+        let inlet = MainInlet::new(rx, lanes.budget.clone());
+        Rc::new(Self {
+            session: RefCell::new(session),
+            welcome: OnceCell::new(),
+            host,
+            lanes,
+            inlet,
+            loaders: RefCell::default(),
+            frames: RefCell::default(),
+            callbacks: RefCell::default(),
+            closing: Cell::new(false),
+        })
+    }
+
+    /// The core whose loop runs on this thread, if its lanes are these.
+    pub(crate) fn of_this_thread(lanes: &Lanes) -> Option<Rc<Self>> {
+        LOOP.with_borrow(|core| core.clone()).filter(|core| std::ptr::eq(&*core.lanes, lanes))
+    }
+
+    /// Makes this thread the loop thread of `core`, or of none.
+    pub(crate) fn set_this_thread(core: Option<Rc<Self>>) {
+        let old = LOOP.replace(core);
+        drop(old);
+    }
+
+    pub(crate) const fn session(&self) -> &RefCell<Session> {
+        &self.session
+    }
+
+    pub(crate) const fn inlet(&self) -> &MainInlet {
+        &self.inlet
+    }
+
+    pub(crate) fn welcomed(&self, welcome: Welcome) {
+        // The session takes one welcome only.
+        let _ = self.welcome.set(welcome);
+    }
+
+    pub(crate) fn process(&self) -> ProcessId {
+        let serial = self.welcome.get().map_or(0, |welcome| welcome.process.serial());
+        ProcessId::new(std::process::id(), serial)
+    }
+
+    pub(crate) fn is_remote(&self) -> bool {
+        self.welcome.get().is_some_and(|welcome| welcome.remote)
+    }
+
+    pub(crate) fn host(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.host.as_ref()?()
+    }
+
+    pub(crate) fn close(&self) {
+        self.closing.set(true);
+    }
+
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    pub(crate) fn serve(&self, callbacks: Rc<dyn Callbacks>, late: Arc<dyn LateReturns>) {
+        let old = self.callbacks.replace(Some(callbacks));
+        drop(old);
+        self.lanes.set_late(late);
+    }
+
+    pub(crate) fn callbacks(&self) -> Option<Rc<dyn Callbacks>> {
+        self.callbacks.borrow().clone()
+    }
+
+    pub(crate) fn loader(&self, id: LoaderId) -> Option<Rc<Loader>> {
+        self.loaders.borrow().get(&id).cloned()
+    }
+
+    /// Sends a message of the session; a link that is closed is found out by the loop.
+    pub(crate) fn send(&self, message: Option<ToParent<'_>>) {
+        if let Some(message) = message {
+            let sent = self.lanes.send(&message);
+            if let Err(error) = sent {
+                tracing::debug!(%error, "not sent");
+            }
+        }
+    }
+
+    /// Reports trouble in the application's code to the parent.
+    pub(crate) fn report(&self, trouble: Trouble) {
+        tracing::warn!(%trouble);
+        self.send(Some(ToParent::Trouble(trouble)));
+    }
+
+    pub(crate) fn emit(&self, event: Event<'_>) -> Result<(), EmitError> {
+        let deadline = Instant::now() + limits::CALL;
+        loop {
+            let admitted = self.session.borrow_mut().admit(&event);
+            let full = match admitted {
+                Ok(false) => return Ok(()),
+                Ok(true) => {
+                    let sent = self.lanes.send(&ToParent::Event(event));
+                    return sent.map_err(|_| EmitError::Disconnected);
+                }
+                Err(full) => full,
+            };
+            self.wait(deadline, |message| match message {
+                ToChild::Handled { .. } => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(message),
+            })
+            .map_err(|failure| match failure {
+                WaitFailure::Deadline => EmitError::Backlog { unhandled: full.unhandled, after: limits::CALL },
+                WaitFailure::Closed => EmitError::Disconnected,
+            })?;
+        }
+    }
+
+    /// Waits for the return of a call of this thread. Everything else waits, in order.
+    pub(crate) fn wait_for_return(
+        &self,
+        id: CallId,
+        deadline: Instant,
+        take: &mut dyn FnMut(Outcome<'_>),
+    ) -> Result<(), CallFailure> {
+        self.wait(deadline, |message| match message {
+            ToChild::Object(call::ToChild::Return(answer)) if answer.call == id => {
+                take(answer.outcome);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(message),
+        })
+        .map_err(|failure| match failure {
+            WaitFailure::Deadline => CallFailure::Deadline(id),
+            WaitFailure::Closed => CallFailure::Disconnected,
+        })
+    }
+
+    /// Waits on the main lane for what `done` breaks at. What it lets pass waits for the loop, in order, but for credit and
+    /// returns that nobody waits for any more.
+    fn wait(
+        &self,
+        deadline: Instant,
+        mut done: impl FnMut(ToChild<'_>) -> ControlFlow<(), ToChild<'_>>,
+    ) -> Result<(), WaitFailure> {
+        loop {
+            let flow = self.inlet.next(Some(deadline), |bytes| {
+                let Ok(message) = codec::decode::<ToChild<'_>>(bytes) else {
+                    // The loop finds out again, and ends.
+                    self.inlet.defer(bytes);
+                    return ControlFlow::Break(Err(WaitFailure::Closed));
+                };
+                if let ToChild::Handled { cost } = message
+                    && self.session.borrow_mut().credit(cost).is_err()
+                {
+                    return ControlFlow::Break(Err(WaitFailure::Closed));
+                }
+                match done(message) {
+                    ControlFlow::Break(()) => return ControlFlow::Break(Ok(())),
+                    ControlFlow::Continue(ToChild::Object(call::ToChild::Return(answer))) => {
+                        self.lanes.late(answer.call, answer.outcome);
+                    }
+                    ControlFlow::Continue(ToChild::Handled { .. }) => {}
+                    ControlFlow::Continue(_) => self.inlet.defer(bytes),
+                }
+                ControlFlow::Continue(())
+            });
+            match flow {
+                // Tasks are looked for before the loop waits the next time.
+                Ok(ControlFlow::Continue(())) | Err(Pause::Woken) => {}
+                Ok(ControlFlow::Break(result)) => return result,
+                Err(Pause::TimedOut) => return Err(WaitFailure::Deadline),
+                Err(Pause::Closed | Pause::Violation(_)) => return Err(WaitFailure::Closed),
+            }
+        }
+    }
+
+    pub(crate) fn register_frame(
+        &self,
+        loader: &Loader,
+        content: Rc<dyn Any>,
+        options: FrameOptions,
+    ) -> Result<Frame, EmitError> {
+        let (id, message) = self.session.borrow_mut().register_frame(options.tab);
+        // Sent first: what listeners for the attachment emit on the frame has to come after it.
+        self.lanes.send(&message).map_err(|_| EmitError::Disconnected)?;
+        self.attach_frame(id, options.tab, Some(content));
+        let frame = loader.frames.borrow().get(id);
+        frame.ok_or(EmitError::Disconnected)
+    }
+
+    pub(crate) fn attach_frame(&self, id: FrameId, tab: bool, content: Option<Rc<dyn Any>>) {
+        let shared = Shared::new(tab, content);
+        self.frames.borrow_mut().insert(id, Rc::clone(&shared));
+        for loader in self.all_loaders() {
+            loader.attach_frame(id, &shared);
+        }
+    }
+
+    /// Detaches a frame here and then tells the parent, after what the listeners for it emitted.
+    pub(crate) fn close_frame(&self, id: FrameId) {
+        let Some(shared) = self.frames.borrow_mut().remove(&id) else { return };
+        for loader in self.all_loaders() {
+            loader.detach_frame(id);
+        }
+        let message = self.session.borrow_mut().close_frame(id);
+        self.send(message);
+        drop(shared);
+    }
+
+    pub(crate) fn close_all_frames(&self) {
+        loop {
+            let Some(id) = self.frames.borrow().first_key_value().map(|(id, _)| *id) else { return };
+            self.close_frame(id);
+        }
+    }
+
+    pub(crate) fn all_loaders(&self) -> Vec<Rc<Loader>> {
+        self.loaders.borrow().values().cloned().collect()
+    }
+}
+
+thread_local! {
+    /// The core whose loop runs on this thread.
+    static LOOP: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+}
+
+enum WaitFailure {
+    Deadline,
+    Closed,
+}
+
+/// The receiving end of the main lane, and what arrived on it while the loop waited for something else.
+pub(crate) struct MainInlet {
+    /// Borrowed while receiving only: handling a message may receive others.
+    inlet: RefCell<Inlet>,
+    deferred: RefCell<VecDeque<Vec<u8>>>,
+}
+
+impl MainInlet {
+    fn new(rx: Box<dyn Receive>, budget: Budget) -> Self {
+        Self { inlet: RefCell::new(Inlet::new(rx, budget)), deferred: RefCell::default() }
+    }
+
+    /// Waits for the next message and handles it.
+    pub(crate) fn next<R>(&self, deadline: Option<Instant>, handle: impl FnOnce(&[u8]) -> R) -> Result<R, Pause> {
+        let message = self.inlet.borrow_mut().next(deadline)?;
+        let result = handle(&message);
+        self.inlet.borrow_mut().recycle(message);
+        Ok(result)
+    }
+
+    /// Keeps a message for the loop.
+    fn defer(&self, message: &[u8]) {
+        self.deferred.borrow_mut().push_back(message.to_owned());
+    }
+
+    /// The next message that was kept.
+    pub(crate) fn next_deferred(&self) -> Option<Vec<u8>> {
+        self.deferred.borrow_mut().pop_front()
+    }
+}

@@ -1,0 +1,189 @@
+use std::any::Any;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use remote_protocol::call;
+use remote_protocol::codec;
+use remote_protocol::endpoint::Pause;
+use remote_protocol::id::{LaneId, LoaderId};
+use remote_protocol::limits;
+use remote_protocol::link::Link;
+use remote_protocol::message::{ToChild, Versions};
+use remote_protocol::state::Violation;
+use remote_protocol::state::child::{Received, Session, Settings};
+
+use crate::child::{Child, UnloadReason};
+use crate::core::Core;
+use crate::lanes::Lanes;
+use crate::loader::Loader;
+
+/// Runs the loop of a child on this thread until it ends. [`init`](crate::init) does so in a process of its own; this is for hosting a
+/// child on a thread of another process, over a link in memory.
+///
+/// # Blocking
+///
+/// For the child's whole life.
+pub fn run(link: Arc<dyn Link>, host: Host) -> Ended {
+    let Ok(main) = link.open(LaneId::MAIN) else { return Ended::Disconnected };
+    let (lanes, rx) = Lanes::new(Arc::clone(&link), main);
+    let session = Session::new(Settings { application: host.application });
+    let core = Core::new(session, host.shared, lanes, rx);
+    Core::set_this_thread(Some(Rc::clone(&core)));
+    let ended = run_core(&core);
+    finish(&core, &ended);
+    Core::set_this_thread(None);
+    link.flush(Instant::now() + limits::STOP);
+    link.close();
+    ended
+}
+
+/// What a hosted child is given.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct Host {
+    /// The application's version: the parent's has to be the same.
+    pub application: String,
+    /// What the parent shares with its own modules; see [`Child::host`].
+    pub shared: Option<Shared>,
+}
+
+/// Asks the parent for what it shares with its own modules, which may be later than the start of the main process.
+pub type Shared = Arc<dyn Fn() -> Option<Arc<dyn Any + Send + Sync>> + Send + Sync>;
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("application", &self.application).finish_non_exhaustive()
+    }
+}
+
+/// Why a child's loop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The parent asked it to, or it closed itself.
+    Closed,
+    /// The parent is gone.
+    Disconnected,
+    /// The parent has other versions.
+    Refused {
+        /// The child's.
+        child: Versions<'static>,
+        /// The parent's.
+        parent: Versions<'static>,
+    },
+    /// The parent broke the protocol.
+    Violation(Violation),
+}
+
+fn run_core(core: &Rc<Core>) -> Ended {
+    core.session().borrow_mut().greet(std::process::id());
+    let hello = core.session().borrow_mut().poll();
+    core.send(hello);
+    let loader = Loader::new(LoaderId::FIRST, Rc::clone(core));
+    core.loaders.borrow_mut().insert(LoaderId::FIRST, Rc::clone(&loader));
+    let child = Child::new(loader);
+    loop {
+        while let Some(task) = core.lanes.next_task() {
+            if let Err(panic) = remote_protocol::contain::contain(|| task(&child)) {
+                core.report(remote_protocol::message::Trouble::ListenerPanicked {
+                    event: "task".to_owned(),
+                    message: panic,
+                });
+            }
+        }
+        if core.is_closing() {
+            return Ended::Closed;
+        }
+        let step = match core.inlet().next_deferred() {
+            Some(message) => handle(core, &message),
+            None => receive(core),
+        };
+        match step {
+            Ok(Step::On) => {}
+            Ok(Step::End(ended)) => return ended,
+            Err(violation) => return Ended::Violation(violation),
+        }
+    }
+}
+
+enum Step {
+    On,
+    End(Ended),
+}
+
+/// Handles the next message, or waits for it.
+fn receive(core: &Rc<Core>) -> Result<Step, Violation> {
+    let at_once = core.inlet().next(Some(Instant::now()), |message| handle(core, message));
+    let next = match at_once {
+        Err(Pause::TimedOut) => {
+            let message = core.session().borrow_mut().idle();
+            core.send(message);
+            core.inlet().next(None, |message| handle(core, message))
+        }
+        next => next,
+    };
+    match next {
+        Ok(step) => step,
+        Err(Pause::Woken | Pause::TimedOut) => Ok(Step::On),
+        Err(Pause::Closed) => Ok(Step::End(Ended::Disconnected)),
+        Err(Pause::Violation(violation)) => Err(violation),
+    }
+}
+
+fn handle(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
+    let message: ToChild<'_> = codec::decode(message)?;
+    let received = core.session().borrow_mut().receive(message)?;
+    match received {
+        Received::Ready(welcome) => core.welcomed(welcome),
+        Received::Refused { child, parent } => return Ok(Step::End(Ended::Refused { child, parent })),
+        Received::Require { loader, module } => {
+            core.loader(loader).ok_or(Violation::NoSuchLoader(loader))?.load(&module);
+        }
+        Received::Event(event) => {
+            let cost = event.cost();
+            core.loader(event.loader).ok_or(Violation::NoSuchLoader(event.loader))?.tell(&event);
+            handled(core, cost);
+        }
+        Received::Dropped { cost } => handled(core, cost),
+        Received::FrameOpened { frame, tab } => core.attach_frame(frame, tab, None),
+        Received::CloseFrame { frame } => core.close_frame(frame),
+        Received::Object(call::ToChild::Return(answer)) => core.lanes.late(answer.call, answer.outcome),
+        Received::Object(call::ToChild::Invoke(invoke)) => {
+            let cost = invoke.cost();
+            if let Some(callbacks) = core.callbacks() {
+                callbacks.invoke(invoke);
+            }
+            handled(core, cost);
+        }
+        Received::Object(call::ToChild::Release(release)) => {
+            if let Some(callbacks) = core.callbacks() {
+                callbacks.release(release);
+            }
+        }
+        Received::Close => return Ok(Step::End(Ended::Closed)),
+        Received::Nothing => {}
+    }
+    Ok(Step::On)
+}
+
+fn handled(core: &Core, cost: u64) {
+    let message = core.session().borrow_mut().handled(cost);
+    core.send(message);
+}
+
+/// Unloads everything, in the order that modules rely on: frames, handlers, then what they registered.
+fn finish(core: &Rc<Core>, ended: &Ended) {
+    let reason = match ended {
+        Ended::Closed => UnloadReason::Shutdown,
+        Ended::Disconnected | Ended::Refused { .. } | Ended::Violation(_) => UnloadReason::Disconnected,
+    };
+    core.close_all_frames();
+    for loader in core.all_loaders() {
+        loader.unload(&reason);
+    }
+    let bye = core.session().borrow_mut().end();
+    core.send(bye);
+    drop(core.lanes.end());
+    drop(core.loaders.take());
+}

@@ -1,0 +1,220 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use remote_protocol::call::{self, Call, Outcome, Release, Request};
+use remote_protocol::codec;
+use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
+use remote_protocol::id::{CallId, LaneId};
+use remote_protocol::limits::LANES;
+use remote_protocol::link::{Lane, Link, Receive, Waker};
+use remote_protocol::message::{ToChild, ToParent};
+use remote_protocol::record::Budget;
+use remote_protocol::service::{CallFailure, Caller, LateReturns};
+
+use crate::child::{Child, LoopEnded};
+use crate::core::Core;
+
+/// What every thread of a child reaches the parent with: the main lane's outlet, and lanes for calls.
+///
+/// The loop thread calls on the main lane. Any other thread takes a free lane for the time of its call, and opens one when there is
+/// none, up to [`LANES`]; so a thread that has ended holds none.
+pub(crate) struct Lanes {
+    link: Arc<dyn Link>,
+    outlet: Mutex<Outlet>,
+    pub(crate) budget: Budget,
+    calls: AtomicU32,
+    pool: Mutex<Pool>,
+    /// Notified when a lane is put back into the pool.
+    returned: Condvar,
+    late: OnceLock<Arc<dyn LateReturns>>,
+    /// What other threads posted to the loop; `None` when it has ended.
+    tasks: Mutex<Option<VecDeque<Task>>>,
+    waker: Waker,
+}
+
+pub(crate) type Task = Box<dyn FnOnce(&Child) + Send>;
+
+#[derive(Default)]
+struct Pool {
+    free: Vec<CallLane>,
+    opened: u8,
+}
+
+impl Lanes {
+    pub(crate) fn new(link: Arc<dyn Link>, main: Lane) -> (Arc<Self>, Box<dyn Receive>) {
+        let lanes = Self {
+            link,
+            outlet: Mutex::new(Outlet::new(main.tx)),
+            budget: Budget::default(),
+            calls: AtomicU32::new(0),
+            pool: Mutex::default(),
+            returned: Condvar::new(),
+            late: OnceLock::new(),
+            tasks: Mutex::new(Some(VecDeque::new())),
+            waker: main.rx.waker(),
+        };
+        (Arc::new(lanes), main.rx)
+    }
+
+    /// Sends on the main lane, from any thread. Never blocks.
+    pub(crate) fn send(&self, message: &ToParent<'_>) -> Result<(), OutletError> {
+        // An encoder that panicked left nothing behind: every message starts anew.
+        self.outlet.lock().unwrap_or_else(PoisonError::into_inner).send(message)
+    }
+
+    pub(crate) fn post(&self, task: Task) -> Result<(), LoopEnded> {
+        self.tasks().as_mut().ok_or(LoopEnded)?.push_back(task);
+        self.waker.wake();
+        Ok(())
+    }
+
+    pub(crate) fn next_task(&self) -> Option<Task> {
+        self.tasks().as_mut()?.pop_front()
+    }
+
+    /// Takes no more tasks, and gives those that nobody will run.
+    pub(crate) fn end(&self) -> Option<VecDeque<Task>> {
+        self.tasks().take()
+    }
+
+    pub(crate) fn next_call(&self) -> CallId {
+        CallId(self.calls.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_late(&self, late: Arc<dyn LateReturns>) {
+        // Whoever serves first stays: there is one object layer.
+        let _ = self.late.set(late);
+    }
+
+    pub(crate) fn late(&self, call: CallId, outcome: Outcome<'_>) {
+        if let Some(late) = self.late.get() {
+            late.late(call, outcome);
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Option<VecDeque<Task>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a free lane, or opens one, or waits for one.
+    fn take(&self, deadline: Instant) -> Option<CallLane> {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(lane) = pool.free.pop() {
+                return Some(lane);
+            }
+            if pool.opened + 1 < LANES {
+                pool.opened += 1;
+                let lane = self.link.open(LaneId(pool.opened)).ok()?;
+                return Some(CallLane::new(lane, &self.budget));
+            }
+            let left = deadline.checked_duration_since(Instant::now())?;
+            (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn put_back(&self, lane: CallLane) {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).free.push(lane);
+        self.returned.notify_one();
+    }
+}
+
+impl Caller for Lanes {
+    fn call(
+        &self,
+        request: Request<'_>,
+        within: Duration,
+        take: &mut dyn FnMut(Outcome<'_>),
+    ) -> Result<(), CallFailure> {
+        let deadline = Instant::now() + within;
+        let id = self.next_call();
+        let message = ToParent::Object(call::ToParent::Call(Call { id, request }));
+        if let Some(core) = Core::of_this_thread(self) {
+            self.send(&message).map_err(failure)?;
+            return core.wait_for_return(id, deadline, take);
+        }
+        let Some(mut lane) = self.take(deadline) else {
+            // No lane became free, or the link is closed.
+            let closed = Instant::now() < deadline;
+            return Err(if closed { CallFailure::Disconnected } else { CallFailure::Deadline(id) });
+        };
+        let result = match lane.outlet.send(&message) {
+            Ok(()) => lane.wait_for_return(id, deadline, take, self),
+            Err(error) => Err(failure(error)),
+        };
+        self.put_back(lane);
+        result
+    }
+
+    fn release(&self, release: Release) {
+        // A parent that is gone has let go of everything already.
+        let _ = self.send(&ToParent::Object(call::ToParent::Release(release)));
+    }
+}
+
+impl fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lanes").field("link", &self.link).finish_non_exhaustive()
+    }
+}
+
+/// A lane while one thread calls on it.
+struct CallLane {
+    outlet: Outlet,
+    inlet: Inlet,
+}
+
+impl CallLane {
+    fn new(lane: Lane, budget: &Budget) -> Self {
+        Self { outlet: Outlet::new(lane.tx), inlet: Inlet::new(lane.rx, budget.clone()) }
+    }
+
+    /// Only returns come on these lanes; one of an earlier call, which its caller gave up, may come first.
+    fn wait_for_return(
+        &mut self,
+        id: CallId,
+        deadline: Instant,
+        take: &mut dyn FnMut(Outcome<'_>),
+        lanes: &Lanes,
+    ) -> Result<(), CallFailure> {
+        loop {
+            let message = match self.inlet.next(Some(deadline)) {
+                Ok(message) => message,
+                Err(Pause::Woken) => continue,
+                Err(Pause::TimedOut) => return Err(CallFailure::Deadline(id)),
+                Err(Pause::Closed | Pause::Violation(_)) => return Err(CallFailure::Disconnected),
+            };
+            let returned = match codec::decode(&message) {
+                Ok(ToChild::Object(call::ToChild::Return(answer))) if answer.call == id => {
+                    take(answer.outcome);
+                    true
+                }
+                Ok(ToChild::Object(call::ToChild::Return(answer))) => {
+                    lanes.late(answer.call, answer.outcome);
+                    false
+                }
+                Ok(_) | Err(_) => {
+                    tracing::error!("the parent sent something else than a return on a lane for calls");
+                    lanes.link.close();
+                    return Err(CallFailure::Disconnected);
+                }
+            };
+            self.inlet.recycle(message);
+            if returned {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What a message that was not sent means to a call.
+fn failure(error: OutletError) -> CallFailure {
+    match error {
+        OutletError::TooLong { length, .. } => CallFailure::TooLong { length },
+        OutletError::Encode(_) => CallFailure::Unencodable,
+        _ => CallFailure::Disconnected,
+    }
+}

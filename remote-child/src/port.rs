@@ -1,0 +1,126 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use remote_protocol::contain::contain;
+use remote_protocol::event::{self, Arrived, PayloadError};
+use remote_protocol::listeners::{ListenerId, Listeners};
+use remote_protocol::message::{Event, Target, Trouble};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::loader::Loader;
+
+/// An event emitter that reaches to the parent: what is emitted here is heard there, and the other way round.
+///
+/// Listeners are given what the port belongs to, a [`Process`](crate::Process) or a [`Frame`](crate::Frame), and the
+/// event's payload: any type that serde can read. Several values travel as a tuple, none as `()`:
+/// `port.on("resized", |_frame, (width, height): (u32, u32)| …)`, `port.on("closed", |_frame, ()| …)`.
+pub struct Port<S: Subject> {
+    loader: Rc<Loader>,
+    target: Target,
+    listeners: SharedListeners<S>,
+}
+
+/// What a port belongs to.
+pub trait Subject: Clone + 'static {}
+
+pub(crate) type SharedListeners<S> = Rc<RefCell<Listeners<Listener<S>>>>;
+pub(crate) type Listener<S> = Rc<dyn Fn(&S, &Arrived<'_>) -> Result<(), PayloadError>>;
+
+impl<S: Subject> Port<S> {
+    pub(crate) const fn new(loader: Rc<Loader>, target: Target, listeners: SharedListeners<S>) -> Self {
+        Self { loader, target, listeners }
+    }
+
+    /// Sends an event to the parent's listeners. On the port of all frames, to those of each frame.
+    ///
+    /// What is emitted on a frame that is gone is dropped.
+    ///
+    /// # Blocking
+    ///
+    /// When the parent has not handled [`WINDOW_BYTES`](remote_protocol::limits::WINDOW_BYTES) of events, until it has handled some,
+    /// or the call deadline has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`]; nothing was sent.
+    pub fn emit<P: Serialize + ?Sized>(&self, event: &str, payload: &P) -> Result<(), EmitError> {
+        let (form, payload) = event::encode(event, payload)?;
+        let event = Event { loader: self.loader.id, target: self.target, name: event.into(), form, payload };
+        self.loader.core().emit(event)
+    }
+
+    /// Calls `listener` for each event of this name.
+    ///
+    /// An event that carries something else than a `P` is reported to the parent, naming both.
+    pub fn on<P: DeserializeOwned>(&self, event: &str, listener: impl Fn(&S, P) + 'static) -> ListenerId {
+        self.listeners.borrow_mut().add(event, false, read(listener))
+    }
+
+    /// Calls `listener` for the next event of this name, and not again.
+    pub fn once<P: DeserializeOwned>(&self, event: &str, listener: impl Fn(&S, P) + 'static) -> ListenerId {
+        self.listeners.borrow_mut().add(event, true, read(listener))
+    }
+
+    /// Removes a listener. `false` when it is not there any more.
+    pub fn off(&self, listener: ListenerId) -> bool {
+        // The listener is dropped when nothing is borrowed any more: it may hold what removes others.
+        let removed = self.listeners.borrow_mut().remove(listener);
+        removed.is_some()
+    }
+}
+
+/// Tells an event to the listeners of one port.
+pub(crate) fn tell<S: Subject>(listeners: &SharedListeners<S>, subject: &S, event: &Arrived<'_>, loader: &Loader) {
+    let mut turn = listeners.borrow().turn();
+    loop {
+        let Some(listener) = listeners.borrow_mut().next(event.name(), &mut turn) else { return };
+        let trouble = match contain(|| listener(subject, event)) {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => Trouble::Payload(error),
+            Err(message) => Trouble::ListenerPanicked { event: event.name().to_owned(), message },
+        };
+        loader.core().report(trouble);
+    }
+}
+
+fn read<S: Subject, P: DeserializeOwned>(listener: impl Fn(&S, P) + 'static) -> Listener<S> {
+    Rc::new(move |subject, event| {
+        listener(subject, event.payload()?);
+        Ok(())
+    })
+}
+
+impl<S: Subject> Clone for Port<S> {
+    fn clone(&self) -> Self {
+        Self::new(Rc::clone(&self.loader), self.target, Rc::clone(&self.listeners))
+    }
+}
+
+impl<S: Subject> fmt::Debug for Port<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// Why an event was not sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The payload cannot be sent.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The parent has not handled enough of what was sent before, for as long as a call may take.
+    #[error("the parent left {unhandled} bytes unhandled for {after:?}")]
+    Backlog {
+        /// What lies unhandled, in bytes.
+        unhandled: u64,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The parent is gone.
+    #[error("the parent is gone")]
+    Disconnected,
+}

@@ -1,0 +1,139 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use remote_protocol::payload::Location;
+use remote_protocol::window::Full;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::calling::MadeCallback;
+use crate::scope::{self, Receiver};
+use crate::serving::HeldCallback;
+
+/// A closure of a child that others can call, asynchronously and without an answer.
+///
+/// A child makes it with [`Context::callback`](crate::Context::callback) and passes it as an argument; the closure runs on the child's loop
+/// thread. It lives until neither side has a handle to it any more. Handles are `Send + Sync` on both sides; two that are
+/// [equal](PartialEq) are the same callback.
+pub struct Callback<A> {
+    callback: AnyCallback,
+    argument: PhantomData<fn(A)>,
+}
+
+/// A callback, its argument's type forgotten.
+#[derive(Clone)]
+pub(crate) enum AnyCallback {
+    /// Of this process.
+    Made(Arc<MadeCallback>),
+    /// Of a child.
+    Held(Arc<HeldCallback>),
+}
+
+impl AnyCallback {
+    pub(crate) fn made_at(&self) -> &Location<'static> {
+        match self {
+            Self::Made(made) => made.location(),
+            Self::Held(held) => held.location(),
+        }
+    }
+}
+
+impl<A> Callback<A> {
+    pub(crate) const fn new(callback: AnyCallback) -> Self {
+        Self { callback, argument: PhantomData }
+    }
+
+    /// Whether the child that made it is still there.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        match &self.callback {
+            AnyCallback::Made(made) => made.is_alive(),
+            AnyCallback::Held(held) => held.is_alive(),
+        }
+    }
+
+    /// Where in the child's source it was made, `file:line:column`.
+    #[must_use]
+    pub fn made_at(&self) -> String {
+        self.callback.made_at().to_string()
+    }
+}
+
+impl<A: Serialize> Callback<A> {
+    /// Calls it: the closure runs on the child's loop thread, in order with events, after what is running there. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError`]; the closure is not called.
+    pub fn call(&self, argument: A) -> Result<(), CallbackError> {
+        match &self.callback {
+            AnyCallback::Made(made) => {
+                scope::encode(Receiver::Local, &argument, |bytes, sending| made.post(bytes.to_vec(), sending.kept))
+            }
+            AnyCallback::Held(held) => {
+                let receiver = Receiver::Child(Arc::clone(held.serving()));
+                scope::encode(receiver, &argument, |bytes, sending| held.invoke(bytes, sending))
+            }
+        }
+        .map_err(|error| CallbackError::Unsendable { reason: error.to_string() })?
+    }
+}
+
+impl<A> Clone for Callback<A> {
+    fn clone(&self) -> Self {
+        Self::new(self.callback.clone())
+    }
+}
+
+/// Whether they are the same callback: the one made by the same call of [`Context::callback`](crate::Context::callback).
+impl<A> PartialEq for Callback<A> {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.callback, &other.callback) {
+            (AnyCallback::Made(one), AnyCallback::Made(other)) => Arc::ptr_eq(one, other),
+            (AnyCallback::Held(one), AnyCallback::Held(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl<A> Eq for Callback<A> {}
+
+impl<A> fmt::Debug for Callback<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback").field("made_at", &self.made_at()).field("is_alive", &self.is_alive()).finish()
+    }
+}
+
+impl<A> Serialize for Callback<A> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        scope::send_callback(&self.callback).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de, A> Deserialize<'de> for Callback<A> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let reference = Deserialize::deserialize(deserializer)?;
+        scope::receive_callback(reference).map(Self::new).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a callback was not called.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallbackError {
+    /// The child, or what the callback was made for, is gone.
+    #[error("the callback made at {made_at} is gone with its process")]
+    Detached {
+        /// Where in the child's source it was made.
+        made_at: String,
+    },
+    /// The argument cannot be sent.
+    #[error("the argument cannot be sent: {reason}")]
+    Unsendable {
+        /// Why.
+        reason: String,
+    },
+    /// The child does not handle what it is sent.
+    #[error("the callback's process: {0}")]
+    Backlog(#[source] Full),
+}

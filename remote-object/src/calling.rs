@@ -1,0 +1,304 @@
+//! A child's side: the proxies of the parent's objects, and the callbacks lent to it.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use remote_protocol::call::{CallError, Outcome, Release, Request};
+use remote_protocol::id::{CallId, LentId};
+use remote_protocol::limits::CALL;
+use remote_protocol::payload::{Location, Reference};
+use remote_protocol::service::{CallFailure, Caller, LateReturns};
+
+use crate::callback::CallbackError;
+use crate::interface::Interface;
+use crate::object::address;
+use crate::proxy::Proxy;
+use crate::scope::Arrival;
+use crate::table::{Arrivals, Held, Lent};
+
+/// What one child holds of the parent, and what it has lent to it.
+pub(crate) struct Calling {
+    caller: Arc<dyn Caller>,
+    looper: Arc<dyn Loop>,
+    deadline_millis: AtomicU64,
+    proxies: Mutex<Proxies>,
+    callbacks: Mutex<Lent<()>>,
+    /// What calls that were given up had sent: the parent may still come to it.
+    late: Mutex<HashMap<CallId, Vec<Arrival>>>,
+    closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Proxies {
+    held: Held<HeldProxy>,
+    /// Where the typed proxies lie, so that one that comes back as a plain `Arc<dyn Trait>` is recognised.
+    by_address: HashMap<usize, Weak<HeldProxy>>,
+}
+
+/// How closures reach the loop thread, where they live.
+pub(crate) trait Loop: Send + Sync {
+    /// Calls a callback as if the parent had, after what is running there. `false` when the loop has ended.
+    fn invoke(&self, id: LentId, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool;
+
+    /// Drops the closure of a callback that nobody can call any more.
+    fn forget(&self, id: LentId);
+}
+
+impl Calling {
+    pub(crate) fn new(caller: Arc<dyn Caller>, looper: Arc<dyn Loop>) -> Arc<Self> {
+        Arc::new(Self {
+            caller,
+            looper,
+            deadline_millis: AtomicU64::new(u64::try_from(CALL.as_millis()).unwrap_or(u64::MAX)),
+            proxies: Mutex::default(),
+            // The parent limits how many it holds.
+            callbacks: Mutex::new(Lent::new(usize::MAX)),
+            late: Mutex::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_millis.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_deadline(&self, deadline: Duration) {
+        let millis = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        self.deadline_millis.store(millis, Ordering::Relaxed);
+    }
+
+    /// Sends a request, whose payload holds `kept`, and gives its outcome to `take`. `name` is for errors.
+    pub(crate) fn request<R>(
+        &self,
+        request: Request<'_>,
+        kept: Vec<Arrival>,
+        name: &str,
+        take: impl FnOnce(Outcome<'_>) -> R,
+    ) -> Result<R, CallError> {
+        let within = self.deadline();
+        let mut take = Some(take);
+        let mut result = None;
+        let called = self.caller.call(request, within, &mut |outcome| {
+            result = take.take().map(|take| take(outcome));
+        });
+        let method = || name.to_owned();
+        let failure = match (called, result) {
+            (Ok(()), Some(result)) => return Ok(result),
+            (Ok(()), None) => return Err(CallError::Disconnected { method: method() }),
+            (Err(failure), _) => failure,
+        };
+        Err(match failure {
+            CallFailure::Deadline(call) => {
+                if !kept.is_empty() {
+                    lock(&self.late).insert(call, kept);
+                }
+                CallError::Deadline { method: method(), after: within }
+            }
+            CallFailure::TooLong { length } => {
+                CallError::Arguments { method: method(), reason: format!("{length} bytes are too long for a message") }
+            }
+            CallFailure::Unencodable => {
+                CallError::Arguments { method: method(), reason: "the message cannot be encoded".to_owned() }
+            }
+            _ => CallError::Disconnected { method: method() },
+        })
+    }
+
+    /// Resolves the references of a payload that arrived. From here on dropping them gives them back, whether or not anything
+    /// looks at them.
+    pub(crate) fn arrive(self: &Arc<Self>, references: Vec<Reference<'_>>) -> Result<Vec<Arrival>, String> {
+        if references.is_empty() {
+            return Ok(Vec::new());
+        }
+        let resolve = |reference: Reference<'_>| match reference {
+            Reference::Object(id) => {
+                let make = || HeldProxy {
+                    id,
+                    calling: Arc::clone(self),
+                    arrivals: Arrivals::default(),
+                    typed: OnceLock::new(),
+                    address: AtomicUsize::new(0),
+                };
+                Ok(Arrival::Proxy(lock(&self.proxies).held.arrive(id, make)))
+            }
+            other => Err(format!("a {} of the parent's", other.kind())),
+        };
+        let resolved: Vec<_> = references.into_iter().map(resolve).collect();
+        resolved.into_iter().collect()
+    }
+
+    /// The proxy that lies at an address.
+    pub(crate) fn proxy_at(&self, address: usize) -> Option<Arc<HeldProxy>> {
+        lock(&self.proxies).by_address.get(&address).and_then(Weak::upgrade)
+    }
+
+    /// Makes a callback; its closure is to be put under the id.
+    pub(crate) fn make_callback(
+        self: &Arc<Self>,
+        made_at: &'static std::panic::Location<'static>,
+    ) -> Arc<MadeCallback> {
+        let id = lock(&self.callbacks).insert(()).expect("memory ends long before slots do");
+        Arc::new(MadeCallback { id, made_at: made_at.into(), calling: Arc::clone(self) })
+    }
+
+    /// Counts a callback as lent.
+    pub(crate) fn lend(self: &Arc<Self>, callback: &Arc<MadeCallback>) -> Result<LentId, String> {
+        if !Arc::ptr_eq(self, &callback.calling) {
+            return Err("this callback is another process's".to_owned());
+        }
+        lock(&self.callbacks).lend(callback.id).map_err(|error| error.to_string())?;
+        Ok(callback.id)
+    }
+
+    /// Takes back a reference to a callback that was not sent after all.
+    pub(crate) fn take_back(&self, id: LentId) {
+        // Fails only when the loop has ended meanwhile.
+        let _ = self.release(Release { id, count: 1 });
+    }
+
+    /// The parent gives references to a callback back.
+    pub(crate) fn release(&self, release: Release) -> Result<(), String> {
+        let gone = lock(&self.callbacks).release(release.id, release.count).map_err(|error| error.to_string())?;
+        if gone.is_some() {
+            self.looper.forget(release.id);
+        }
+        Ok(())
+    }
+
+    /// The loop has ended: nothing can be called any more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        drop(lock(&self.callbacks).drain());
+    }
+}
+
+/// Gives back what comes too late. A newtype, because that needs the `Arc`.
+#[derive(Debug)]
+pub(crate) struct Late(pub(crate) Arc<Calling>);
+
+impl LateReturns for Late {
+    fn late(&self, call: CallId, outcome: Outcome<'_>) {
+        let kept = lock(&self.0.late).remove(&call);
+        let references = match outcome {
+            Outcome::Done(payload) | Outcome::Failed { error: payload, .. } => payload.references,
+            Outcome::Refused(_) => Vec::new(),
+        };
+        // Nobody looks at them, so they are given back.
+        drop((kept, self.0.arrive(references)));
+    }
+}
+
+impl fmt::Debug for Calling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calling").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}
+
+/// An object of the parent, as long as anything here can call it.
+pub(crate) struct HeldProxy {
+    id: LentId,
+    pub(crate) calling: Arc<Calling>,
+    arrivals: Arrivals,
+    /// A `Weak<T>` of the typed proxy, whose `T` is of one interface.
+    typed: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// Where the typed proxy lies; 0 while there is none.
+    address: AtomicUsize,
+}
+
+impl HeldProxy {
+    pub(crate) const fn id(&self) -> LentId {
+        self.id
+    }
+
+    /// The typed proxy: the same one for as long as anybody holds it.
+    pub(crate) fn typed<T: Interface + ?Sized>(self: &Arc<Self>) -> Arc<T> {
+        let cached = self.typed.get().and_then(|typed| typed.downcast_ref::<Mutex<Weak<T>>>());
+        if let Some(cached) = cached {
+            let mut cached = lock(cached);
+            return cached.upgrade().unwrap_or_else(|| {
+                let made = self.make();
+                *cached = Arc::downgrade(&made);
+                made
+            });
+        }
+        let made = self.make::<T>();
+        // An object is lent by one interface, so that whoever was faster cached the same type.
+        let _ = self.typed.set(Box::new(Mutex::new(Arc::downgrade(&made))));
+        made
+    }
+
+    fn make<T: Interface + ?Sized>(self: &Arc<Self>) -> Arc<T> {
+        let made = T::proxy(Proxy::new(Arc::clone(self)));
+        let address = address(&made);
+        let mut proxies = lock(&self.calling.proxies);
+        let old = self.address.swap(address, Ordering::Relaxed);
+        proxies.by_address.remove(&old);
+        proxies.by_address.insert(address, Arc::downgrade(self));
+        made
+    }
+}
+
+impl AsRef<Arrivals> for HeldProxy {
+    fn as_ref(&self) -> &Arrivals {
+        &self.arrivals
+    }
+}
+
+impl Drop for HeldProxy {
+    fn drop(&mut self) {
+        let mut proxies = lock(&self.calling.proxies);
+        proxies.held.remove(self.id);
+        let address = self.address.load(Ordering::Relaxed);
+        if proxies.by_address.get(&address).is_some_and(|held| held.strong_count() == 0) {
+            proxies.by_address.remove(&address);
+        }
+        drop(proxies);
+        self.calling.caller.release(Release { id: self.id, count: self.arrivals.count() });
+    }
+}
+
+/// A callback of this process, as long as it can still be sent.
+pub(crate) struct MadeCallback {
+    id: LentId,
+    made_at: Location<'static>,
+    calling: Arc<Calling>,
+}
+
+impl MadeCallback {
+    pub(crate) const fn id(&self) -> LentId {
+        self.id
+    }
+
+    pub(crate) const fn location(&self) -> &Location<'static> {
+        &self.made_at
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.calling.closed.load(Ordering::Acquire)
+    }
+
+    /// Calls it from within its own process.
+    pub(crate) fn post(&self, argument: Vec<u8>, arrivals: Vec<Arrival>) -> Result<(), CallbackError> {
+        if self.is_alive() && self.calling.looper.invoke(self.id, argument, arrivals) {
+            return Ok(());
+        }
+        Err(CallbackError::Detached { made_at: self.made_at.to_string() })
+    }
+}
+
+impl Drop for MadeCallback {
+    fn drop(&mut self) {
+        if lock(&self.calling.callbacks).unkeep(self.id).is_some() {
+            self.calling.looper.forget(self.id);
+        }
+    }
+}
+
+/// Locks a table of ours. No code of the application runs under these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,62 @@
+//! Ties callbacks and calls to a child.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use remote_child::{Child, Handle};
+use remote_protocol::id::LentId;
+use remote_protocol::service::Callbacks;
+
+use crate::calling::{Calling, Late, Loop};
+use crate::context::{Closures, Context};
+use crate::scope::Arrival;
+
+/// Gives a [`Child`] remote objects.
+pub trait ChildExt {
+    /// From where the objects of the parent are reached, and callbacks made.
+    fn remote(&self) -> Context;
+}
+
+impl ChildExt for Child {
+    fn remote(&self) -> Context {
+        let extension = self.extension(|| Extension::new(self));
+        Context::new(self.clone(), Rc::clone(&extension.0))
+    }
+}
+
+/// What is kept for the life of the loop.
+struct Extension(Rc<Closures>);
+
+impl Extension {
+    fn new(child: &Child) -> Self {
+        let looper = Arc::new(LoopHandle(child.handle()));
+        let calling = Calling::new(child.caller(), looper);
+        let closures = Closures::new(child.clone(), Arc::clone(&calling));
+        child.serve(Rc::clone(&closures) as Rc<dyn Callbacks>, Arc::new(Late(calling)));
+        Self(closures)
+    }
+}
+
+impl Drop for Extension {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+struct LoopHandle(Handle);
+
+impl Loop for LoopHandle {
+    fn invoke(&self, id: LentId, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool {
+        let call = move |child: &Child| closures(child).call(id, &argument, arrivals);
+        self.0.run(call).is_ok()
+    }
+
+    fn forget(&self, id: LentId) {
+        // A loop that has ended has dropped all closures.
+        let _ = self.0.run(move |child| closures(child).forget(id));
+    }
+}
+
+fn closures(child: &Child) -> Rc<Closures> {
+    child.remote().closures()
+}

@@ -1,0 +1,196 @@
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use remote_child::Child;
+use remote_protocol::call::{CallError, Invoke, Outcome, Release, Request, Root};
+use remote_protocol::contain::contain;
+use remote_protocol::id::LentId;
+use remote_protocol::service::Callbacks;
+use serde::de::DeserializeOwned;
+
+use crate::callback::{AnyCallback, Callback};
+use crate::calling::Calling;
+use crate::exports::Roots;
+use crate::interface::Interface;
+use crate::object::Exported;
+use crate::proxy;
+use crate::remote::Remote;
+use crate::scope::{self, Arrival};
+
+/// From here a child's module reaches the objects of the parent, and makes callbacks. See [`ChildExt`](crate::ChildExt).
+#[derive(Clone)]
+pub struct Context {
+    child: Child,
+    closures: Rc<Closures>,
+}
+
+impl Context {
+    pub(crate) const fn new(child: Child, closures: Rc<Closures>) -> Self {
+        Self { child, closures }
+    }
+
+    /// The object that the parent exports as the module `name`: asked for twice, the same one.
+    ///
+    /// In the main process's own modules it is the object itself, and a method of it a direct call.
+    ///
+    /// # Blocking
+    ///
+    /// For one call.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], naming what was asked for, when there is none, or it is no `T`.
+    pub fn require<T: Interface + ?Sized>(&self, name: &str) -> Result<Remote<T>, CallError> {
+        self.look_up(Root::Module(name.into()))
+    }
+
+    /// The object that the parent exports as the global `name`; otherwise as [`require`](Self::require).
+    ///
+    /// # Errors
+    ///
+    /// As [`require`](Self::require).
+    pub fn global<T: Interface + ?Sized>(&self, name: &str) -> Result<Remote<T>, CallError> {
+        self.look_up(Root::Global(name.into()))
+    }
+
+    /// Makes a callback of a closure. It runs on the loop thread, once for each call, after what is running there then.
+    ///
+    /// The closure is dropped when neither this process nor the parent has a handle to the callback any more.
+    #[track_caller]
+    pub fn callback<A: DeserializeOwned + 'static>(&self, mut closure: impl FnMut(A) + 'static) -> Callback<A> {
+        let call: Closure = Box::new(move |bytes, arrivals| {
+            closure(scope::decode(bytes, arrivals).map_err(|error| error.to_string())?);
+            Ok(())
+        });
+        Callback::new(self.closures.add(Location::caller(), call))
+    }
+
+    /// How long calls of this process may take from now on; 30 s if nothing is said.
+    pub fn set_call_deadline(&self, deadline: Duration) {
+        self.closures.calling.set_deadline(deadline);
+    }
+
+    pub(crate) fn closures(&self) -> Rc<Closures> {
+        Rc::clone(&self.closures)
+    }
+
+    fn look_up<T: Interface + ?Sized>(&self, root: Root<'_>) -> Result<Remote<T>, CallError> {
+        if !self.child.process().is_remote() {
+            return self.look_up_here(&root);
+        }
+        let calling = &self.closures.calling;
+        let name = root.to_string();
+        let request = Request::Lookup { root, interface: Some(T::NAME.into()) };
+        calling.request(request, Vec::new(), &name, |outcome| match outcome {
+            Outcome::Done(payload) => {
+                proxy::decode(calling, payload).map_err(|reason| CallError::Result { method: name.clone(), reason })
+            }
+            Outcome::Failed { report, .. } => Err(CallError::Failed(*report)),
+            Outcome::Refused(error) => Err(*error),
+        })?
+    }
+
+    /// In the main process: the object itself.
+    fn look_up_here<T: Interface + ?Sized>(&self, root: &Root<'_>) -> Result<Remote<T>, CallError> {
+        let roots = self.child.host().and_then(|host| host.downcast::<Roots>().ok());
+        let roots = roots.ok_or_else(|| CallError::NotServed { asked: root.to_string() })?;
+        let object = roots.find(root).ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })?;
+        match object.as_any().downcast_ref::<Exported<T>>() {
+            Some(exported) => Ok(Remote::new(Arc::clone(&exported.0))),
+            None => Err(CallError::WrongInterface {
+                root: root.to_string(),
+                expected: T::NAME.to_owned(),
+                found: object.interface().to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("child", &self.child).finish_non_exhaustive()
+    }
+}
+
+/// The closures behind the callbacks of a child, on its loop thread.
+pub(crate) struct Closures {
+    calling: Arc<Calling>,
+    child: RefCell<Option<Child>>,
+    by_id: RefCell<HashMap<LentId, Rc<Entry>>>,
+}
+
+struct Entry {
+    made_at: String,
+    /// Empty while it runs.
+    closure: RefCell<Option<Closure>>,
+}
+
+type Closure = Box<dyn FnMut(&[u8], Vec<Arrival>) -> Result<(), String>>;
+
+impl Closures {
+    pub(crate) fn new(child: Child, calling: Arc<Calling>) -> Rc<Self> {
+        Rc::new(Self { calling, child: RefCell::new(Some(child)), by_id: RefCell::default() })
+    }
+
+    fn add(&self, made_at: &'static Location<'static>, closure: Closure) -> AnyCallback {
+        let made = self.calling.make_callback(made_at);
+        let entry = Entry { made_at: made_at.to_string(), closure: RefCell::new(Some(closure)) };
+        self.by_id.borrow_mut().insert(made.id(), Rc::new(entry));
+        AnyCallback::Made(made)
+    }
+
+    /// Drops a closure, outside the borrow: it may hold other callbacks.
+    pub(crate) fn forget(&self, id: LentId) {
+        let gone = self.by_id.borrow_mut().remove(&id);
+        drop(gone);
+    }
+
+    /// Calls a closure; what goes wrong in it is reported to the parent.
+    pub(crate) fn call(&self, id: LentId, argument: &[u8], arrivals: Vec<Arrival>) {
+        // It may have gone while the call was on its way.
+        let Some(entry) = self.by_id.borrow().get(&id).cloned() else { return };
+        // One that is called while it runs cannot be: it would have to be borrowed twice. Only its own nested waiting could do that.
+        let Some(mut closure) = entry.closure.take() else { return };
+        let called = contain(|| closure(argument, arrivals));
+        entry.closure.replace(Some(closure));
+        if let Err(message) = called.unwrap_or_else(|panic| Err(format!("panicked: {panic}"))) {
+            self.report(&entry.made_at, message);
+        }
+    }
+
+    /// Lets go of everything: the loop ends.
+    pub(crate) fn close(&self) {
+        self.calling.close();
+        let gone = self.by_id.take();
+        drop(gone);
+        let child = self.child.take();
+        drop(child);
+    }
+
+    fn report(&self, made_at: &str, message: String) {
+        let child = self.child.borrow().clone();
+        if let Some(child) = child {
+            child.report_callback(made_at.to_owned(), message);
+        }
+    }
+}
+
+impl Callbacks for Closures {
+    fn invoke(&self, invoke: Invoke<'_>) {
+        match self.calling.arrive(invoke.argument.references) {
+            Ok(arrivals) => self.call(invoke.callback, &invoke.argument.bytes.0, arrivals),
+            Err(reason) => self.report("unknown", reason),
+        }
+    }
+
+    fn release(&self, release: Release) {
+        if let Err(reason) = self.calling.release(release) {
+            tracing::error!(%reason, id = %release.id, "the parent released a callback wrongly");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use remote_protocol::call::{CallError, Outcome, Report, Return, Selector};
+use remote_protocol::codec::CowBytes;
+use remote_protocol::contain::contain;
+use remote_protocol::id::CallId;
+use remote_protocol::payload::Payload;
+use remote_protocol::service::Answer;
+use serde::{Deserialize, Serialize};
+
+use crate::interface::{Method, MethodResult};
+use crate::scope::{self, Receiver};
+use crate::serving::{Serving, respond};
+
+/// A call of an object of this process, to be served once. For generated code.
+pub struct Invocation<'a> {
+    serving: &'a Arc<Serving>,
+    call: CallId,
+    method: Selector<'a>,
+    arguments: Payload<'a>,
+    answer: &'a mut dyn Answer,
+}
+
+impl<'a> Invocation<'a> {
+    pub(crate) const fn new(
+        serving: &'a Arc<Serving>,
+        call: CallId,
+        method: Selector<'a>,
+        arguments: Payload<'a>,
+        answer: &'a mut dyn Answer,
+    ) -> Self {
+        Self { serving, call, method, arguments, answer }
+    }
+
+    /// The fingerprint of the method that is called; `None` when it is called by a name that none of `methods` has.
+    #[must_use]
+    pub fn fingerprint(&self, methods: &'static [Method]) -> Option<u64> {
+        match &self.method {
+            Selector::Typed(fingerprint) => Some(fingerprint.0),
+            Selector::Named(name) => methods.iter().find(|method| method.name == name).map(|method| method.fingerprint),
+        }
+    }
+
+    /// Decodes the arguments, calls `serve` with them, and answers with what it returns. A panic is an answer too.
+    pub fn serve<A: Deserialize<'a>, R: MethodResult>(mut self, method: &'static Method, serve: impl FnOnce(A) -> R) {
+        let refused = |reason: String| CallError::Arguments { method: method.name.to_owned(), reason };
+        if let Selector::Named(_) = self.method {
+            return self.refuse(refused("this method is called by its interface only".to_owned()));
+        }
+        let arrivals = match self.serving.arrive(std::mem::take(&mut self.arguments.references)) {
+            Ok(arrivals) => arrivals,
+            Err(reason) => return self.refuse(refused(reason)),
+        };
+        let Cow::Borrowed(bytes) = self.arguments.bytes.0 else {
+            return self.refuse(refused("they do not lie in the message".to_owned()));
+        };
+        // Both the application's `Deserialize` and its method may panic.
+        let served = contain(|| {
+            let arguments = scope::decode(bytes, arrivals).map_err(|error| refused(error.to_string()))?;
+            Ok(serve(arguments).into_result())
+        });
+        match served {
+            Ok(Ok(Ok(value))) => self.answer(method, &value, |value| Outcome::Done(value)),
+            Ok(Ok(Err(error))) => {
+                let report = Box::new(Report::of(&error, method.name));
+                self.answer(method, &error, |error| Outcome::Failed { report, error });
+            }
+            Ok(Err(refused)) => self.refuse(refused),
+            Err(message) => {
+                tracing::error!(method = method.name, %message, "a method panicked");
+                self.refuse(CallError::Panicked { method: method.name.to_owned(), message });
+            }
+        }
+    }
+
+    /// Answers that the object has no such method.
+    pub fn no_such_method(mut self, interface: &'static str) {
+        // Nobody looks at them, so they are given back.
+        drop(self.serving.arrive(std::mem::take(&mut self.arguments.references)));
+        let method = match &self.method {
+            Selector::Typed(fingerprint) => format!("with the fingerprint {:#018x}", fingerprint.0),
+            Selector::Named(name) => format!("`{name}`"),
+        };
+        self.refuse(CallError::NoSuchMethod { interface: interface.to_owned(), method });
+    }
+
+    fn answer<T: Serialize>(
+        self,
+        method: &'static Method,
+        value: &T,
+        outcome: impl FnOnce(Payload<'_>) -> Outcome<'_>,
+    ) {
+        let Self { serving, call, answer, .. } = self;
+        let receiver = Receiver::Child(Arc::clone(serving));
+        let sent = contain(|| {
+            scope::encode(receiver.clone(), value, |bytes, sending| {
+                let references = sending.references.clone();
+                let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
+                let sent = answer.send(Return { call, outcome: outcome(payload) });
+                sent.inspect_err(|_| scope::undo(&receiver, references))
+            })
+        });
+        let reason = match sent {
+            Ok(Ok(Ok(()))) => return,
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => format!("encoding it panicked: {panic}"),
+        };
+        let error = CallError::Result { method: method.name.to_owned(), reason };
+        respond(answer, call, Outcome::Refused(Box::new(error)));
+    }
+
+    fn refuse(self, error: CallError) {
+        respond(self.answer, self.call, Outcome::Refused(Box::new(error)));
+    }
+}
+
+impl fmt::Debug for Invocation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invocation").field("call", &self.call).field("method", &self.method).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,81 @@
+//! Synchronous remote objects: a child calls objects that live in the parent as if they were local, and hands them callbacks.
+//!
+//! An [`interface`] is a trait that both sides share. The parent [exports](Exports) objects that implement it; a child
+//! [asks](Context::require) for one and gets a [`Remote`], which derefs to the same trait, over a proxy whose methods are calls. Objects may be
+//! passed both ways as `Remote<dyn Trait>`: one that comes back is the original. A [`Callback`] is a closure of the child that the
+//! parent can call later.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use remote_object::{CallError, ChildExt, Exports, Remote};
+//! use remote_parent::{Parent, ProcessOptions, Transport, this_module};
+//!
+//! #[remote_object::interface]
+//! pub trait Greeter: Send + Sync {
+//!     fn greet(&self, name: &str) -> Result<String, CallError>;
+//! }
+//!
+//! // In the parent.
+//! struct English;
+//!
+//! impl Greeter for English {
+//!     fn greet(&self, name: &str) -> Result<String, CallError> {
+//!         Ok(format!("Hello, {name}!"))
+//!     }
+//! }
+//!
+//! // In a child.
+//! remote_child::register_module!(main);
+//! fn main_of_child(child: &remote_child::Child) -> Result<(), Box<dyn std::error::Error>> {
+//!     let greeter = child.remote().require::<dyn Greeter>("greeter")?;
+//!     child.process().port().emit("greeting", &greeter.greet("World")?)?;
+//!     Ok(())
+//! }
+//! # use main_of_child as main_;
+//! # mod module {}
+//! # fn main() {}
+//! ```
+#![forbid(unsafe_code)]
+
+mod interface;
+mod invocation;
+mod proxy;
+mod remote;
+
+mod callback;
+mod exports;
+
+mod calling;
+mod object;
+mod scope;
+mod serving;
+mod table;
+
+#[cfg(feature = "child")]
+mod child;
+#[cfg(feature = "child")]
+mod context;
+#[cfg(feature = "parent")]
+mod parent;
+
+pub use crate::callback::{Callback, CallbackError};
+#[cfg(feature = "child")]
+pub use crate::child::ChildExt;
+#[cfg(feature = "child")]
+pub use crate::context::Context;
+pub use crate::exports::{Alive, ExportError, Exports};
+pub use crate::interface::{Interface, Method, MethodError, MethodKind, MethodResult};
+pub use crate::remote::Remote;
+pub use remote_object_macros::interface;
+pub use remote_protocol::call::{CallError, Report};
+pub use remote_protocol::value::Value;
+
+#[doc(hidden)]
+pub mod __private {
+    pub use remote_protocol::codec::Bytes;
+
+    pub use crate::interface::{Method, MethodError, MethodKind, MethodResult};
+    pub use crate::invocation::Invocation;
+    pub use crate::proxy::{Proxy, call};
+}

@@ -1,0 +1,215 @@
+//! What the references in a payload stand for while it is encoded or decoded.
+//!
+//! Serde gives a `Remote` or a `Callback` no way to know what it is being written for. So encoding and decoding put a scope on a stack
+//! of the thread, and the handles look there. Outside a scope, in an event or a file, they are an error.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use remote_protocol::codec::{self, DecodeError, EncodeError};
+use remote_protocol::payload::Reference;
+use remote_protocol::value::{self, ReferenceKind};
+use serde::{Deserialize, Serialize};
+
+use crate::callback::AnyCallback;
+use crate::calling::{Calling, HeldProxy};
+use crate::interface::Interface;
+use crate::object::{Exported, Object, address};
+use crate::serving::Serving;
+
+/// Whom a payload is written for.
+#[derive(Clone)]
+pub(crate) enum Receiver {
+    /// A child, by the parent.
+    Child(Arc<Serving>),
+    /// The parent, by a child.
+    Parent(Arc<Calling>),
+    /// Another thread of this process.
+    Local,
+}
+
+/// A reference, resolved by whoever receives it. Dropping it gives it back.
+#[derive(Clone)]
+pub(crate) enum Arrival {
+    /// An object of this process.
+    Object(Arc<dyn Object>),
+    /// An object of the parent.
+    Proxy(Arc<HeldProxy>),
+    Callback(AnyCallback),
+}
+
+/// References that are about to be sent, and what they stand for here.
+#[derive(Default)]
+pub(crate) struct Sending {
+    pub(crate) references: Vec<Reference<'static>>,
+    /// Kept until the receiver is known to have the message.
+    pub(crate) kept: Vec<Arrival>,
+}
+
+enum Scope {
+    Send(Receiver, Sending),
+    Receive(Vec<Arrival>),
+}
+
+thread_local! {
+    static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
+    /// The last payload's buffer.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Encodes a value for a receiver, and gives its bytes and references to `send`. When it cannot be encoded, nothing of it counts as lent.
+pub(crate) fn encode<T: Serialize + ?Sized, R>(
+    receiver: Receiver,
+    value: &T,
+    send: impl FnOnce(&[u8], Sending) -> R,
+) -> Result<R, EncodeError> {
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    push(Scope::Send(receiver.clone(), Sending::default()));
+    let popped = PopOnDrop;
+    let encoded = codec::encode(value, &mut buffer);
+    std::mem::forget(popped);
+    let sending = match pop() {
+        Some(Scope::Send(_, sending)) => sending,
+        Some(Scope::Receive(_)) | None => Sending::default(),
+    };
+    let result = match encoded {
+        Ok(()) => Ok(send(&buffer, sending)),
+        Err(error) => {
+            undo(&receiver, sending.references);
+            Err(error)
+        }
+    };
+    if buffer.capacity() <= KEPT_BYTES {
+        BUFFER.set(buffer);
+    }
+    result
+}
+
+/// Takes back references that were counted as lent and then not sent.
+pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
+    for reference in references {
+        match (receiver, reference) {
+            (Receiver::Child(serving), Reference::Object(id)) => serving.take_back(id),
+            (Receiver::Parent(calling), Reference::Callback { id, .. }) => calling.take_back(id),
+            // Not counted: it goes back to where it came from, or nowhere.
+            _ => {}
+        }
+    }
+}
+
+/// Decodes a value whose references have arrived.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], arrivals: Vec<Arrival>) -> Result<T, DecodeError> {
+    push(Scope::Receive(arrivals));
+    let _pop = PopOnDrop;
+    codec::decode(bytes)
+}
+
+/// Counts an object as lent, and gives what stands for it in the payload.
+pub(crate) fn send_object<T: Interface + ?Sized>(object: &Arc<T>) -> Result<value::Reference, String> {
+    send(ReferenceKind::Object, |receiver| match receiver {
+        Receiver::Child(serving) => {
+            let id = serving.lend(Arc::new(Exported(Arc::clone(object))))?;
+            Ok((Reference::Object(id), None))
+        }
+        Receiver::Parent(calling) => {
+            let proxy = calling
+                .proxy_at(address(object))
+                .ok_or_else(|| format!("a `{}` of this child cannot be sent: objects live in the parent", T::NAME))?;
+            Ok((Reference::Object(proxy.id()), Some(Arrival::Proxy(proxy))))
+        }
+        Receiver::Local => {
+            let object: Arc<dyn Object> = Arc::new(Exported(Arc::clone(object)));
+            // The id means nothing here; what it stands for travels along.
+            Ok((Reference::Object(NO_ID), Some(Arrival::Object(object))))
+        }
+    })
+}
+
+/// Counts a callback as lent, and gives what stands for it in the payload.
+pub(crate) fn send_callback(callback: &AnyCallback) -> Result<value::Reference, String> {
+    send(ReferenceKind::Function, |receiver| {
+        let (id, made_at) = match (receiver, callback) {
+            (Receiver::Parent(calling), AnyCallback::Made(made)) => (calling.lend(made)?, made.location().clone()),
+            (Receiver::Parent(_), AnyCallback::Held(_)) => return Err("this callback is another process's".to_owned()),
+            (Receiver::Child(_), _) => {
+                return Err("a callback cannot be sent to a child: children make them".to_owned());
+            }
+            (Receiver::Local, callback) => (NO_ID, callback.made_at().clone()),
+        };
+        Ok((Reference::Callback { id, made_at }, Some(Arrival::Callback(callback.clone()))))
+    })
+}
+
+/// The object that a reference in a payload stands for.
+pub(crate) fn receive_object<T: Interface + ?Sized>(reference: value::Reference) -> Result<Arc<T>, String> {
+    match (reference.kind, receive(reference.index)?) {
+        (ReferenceKind::Object, Arrival::Object(object)) => {
+            let exported = object.as_any().downcast_ref::<Exported<T>>();
+            let exported =
+                exported.ok_or_else(|| format!("expected a `{}`, found a `{}`", T::NAME, object.interface()))?;
+            Ok(Arc::clone(&exported.0))
+        }
+        (ReferenceKind::Object, Arrival::Proxy(proxy)) => Ok(proxy.typed()),
+        _ => Err(format!("expected a `{}`, found another kind of reference", T::NAME)),
+    }
+}
+
+/// The callback that a reference in a payload stands for.
+pub(crate) fn receive_callback(reference: value::Reference) -> Result<AnyCallback, String> {
+    match (reference.kind, receive(reference.index)?) {
+        (ReferenceKind::Function, Arrival::Callback(callback)) => Ok(callback),
+        _ => Err("expected a callback, found another kind of reference".to_owned()),
+    }
+}
+
+fn send(
+    kind: ReferenceKind,
+    lend: impl FnOnce(&Receiver) -> Result<(Reference<'static>, Option<Arrival>), String>,
+) -> Result<value::Reference, String> {
+    SCOPES.with_borrow_mut(|scopes| {
+        let Some(Scope::Send(receiver, sending)) = scopes.last_mut() else {
+            return Err("objects and callbacks travel in calls, returns and callbacks only".to_owned());
+        };
+        let (reference, kept) = lend(receiver)?;
+        let index = u32::try_from(sending.references.len()).map_err(|_| "too many references".to_owned())?;
+        sending.references.push(reference);
+        sending.kept.extend(kept);
+        Ok(value::Reference { kind, index })
+    })
+}
+
+fn receive(index: u32) -> Result<Arrival, String> {
+    SCOPES.with_borrow(|scopes| {
+        let Some(Scope::Receive(arrivals)) = scopes.last() else {
+            return Err("objects and callbacks arrive in calls, returns and callbacks only".to_owned());
+        };
+        let arrival = usize::try_from(index).ok().and_then(|index| arrivals.get(index));
+        arrival.cloned().ok_or_else(|| format!("expected one of {} references, found number {index}", arrivals.len()))
+    })
+}
+
+fn push(scope: Scope) {
+    SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
+}
+
+fn pop() -> Option<Scope> {
+    SCOPES.with_borrow_mut(Vec::pop)
+}
+
+/// Leaves the stack as it was also when the application's own `Serialize` or `Deserialize` panics.
+struct PopOnDrop;
+
+impl Drop for PopOnDrop {
+    fn drop(&mut self) {
+        // Dropped after the borrow has ended: arrivals run code of the application.
+        let scope = pop();
+        drop(scope);
+    }
+}
+
+/// What stands in for an id where there is no table.
+const NO_ID: remote_protocol::id::LentId = remote_protocol::id::LentId { slot: 0, generation: 0 };
+
+/// A longer payload's buffer is not kept for the next one.
+const KEPT_BYTES: usize = 256 * 1024;

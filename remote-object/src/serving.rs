@@ -1,0 +1,280 @@
+//! The parent's side: the objects lent to one process, and the callbacks held of it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, Return, Selector, ToParent};
+use remote_protocol::codec::{self, CowBytes};
+use remote_protocol::id::{CallId, LentId};
+use remote_protocol::limits::REFERENCES;
+use remote_protocol::payload::{Location, Payload, Reference};
+use remote_protocol::service::{Abuse, Answer, Notify, NotifyError, Service};
+use remote_protocol::value::{self, ReferenceKind};
+
+use crate::callback::{AnyCallback, CallbackError};
+use crate::exports::Roots;
+use crate::invocation::Invocation;
+use crate::object::{Key, Object};
+use crate::scope::{Arrival, Sending};
+use crate::table::{Arrivals, Held, Lent, LentError};
+
+/// What one process has been lent, and what is held of it.
+pub(crate) struct Serving {
+    roots: Arc<Roots>,
+    child: Arc<dyn Notify>,
+    tables: Mutex<Tables>,
+    closed: AtomicBool,
+}
+
+struct Tables {
+    objects: Lent<Arc<dyn Object>>,
+    /// Exactly the entries of `objects`.
+    ids: HashMap<Key, LentId>,
+    callbacks: Held<HeldCallback>,
+}
+
+impl Serving {
+    pub(crate) fn new(roots: Arc<Roots>, child: Arc<dyn Notify>) -> Arc<Self> {
+        let tables = Tables { objects: Lent::new(REFERENCES), ids: HashMap::new(), callbacks: Held::default() };
+        Arc::new(Self { roots, child, tables: Mutex::new(tables), closed: AtomicBool::new(false) })
+    }
+
+    /// Counts an object as lent: the same object, the same id.
+    pub(crate) fn lend(&self, object: Arc<dyn Object>) -> Result<LentId, String> {
+        let mut tables = self.tables();
+        if self.is_closed() {
+            return Err("the process is gone".to_owned());
+        }
+        let key = object.key();
+        let Tables { objects, ids, .. } = &mut *tables;
+        let (id, new) = match ids.get(&key) {
+            Some(id) => (*id, false),
+            None => (objects.insert(object).map_err(|error| error.to_string())?, true),
+        };
+        objects.lend(id).map_err(|error| error.to_string())?;
+        if new {
+            ids.insert(key, id);
+            // Only the child can reach it by this id.
+            drop(objects.unkeep(id));
+        }
+        Ok(id)
+    }
+
+    /// Takes back a reference that was not sent after all.
+    pub(crate) fn take_back(&self, id: LentId) {
+        // Fails only when the process has gone meanwhile.
+        let _ = self.release(id, 1);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// How many objects the process has, and how many callbacks of it are held.
+    pub(crate) fn alive(&self) -> (usize, usize) {
+        let tables = self.tables();
+        (tables.objects.len(), if self.is_closed() { 0 } else { tables.callbacks.len() })
+    }
+
+    /// Resolves the references of a payload that arrived. From here on dropping them gives them back, whether or not anything
+    /// looks at them.
+    pub(crate) fn arrive(self: &Arc<Self>, references: Vec<Reference<'_>>) -> Result<Vec<Arrival>, String> {
+        if references.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Those before an invalid one are given back with the rest.
+        let resolve = |reference| match reference {
+            Reference::Object(id) => {
+                let object = self.tables().objects.get(id).cloned();
+                object.map(Arrival::Object).ok_or_else(|| format!("there is no object {id} for this process"))
+            }
+            Reference::Callback { id, made_at } => {
+                let make = || HeldCallback {
+                    id,
+                    made_at: made_at.into_owned(),
+                    serving: Arc::clone(self),
+                    arrivals: Arrivals::default(),
+                };
+                let held = self.tables().callbacks.arrive(id, make);
+                Ok(Arrival::Callback(AnyCallback::Held(held)))
+            }
+        };
+        let resolved: Vec<_> = references.into_iter().map(resolve).collect();
+        resolved.into_iter().collect()
+    }
+
+    fn call(self: &Arc<Self>, call: Call<'_>, answer: &mut dyn Answer) {
+        match call.request {
+            Request::Lookup { root, interface } => {
+                let outcome = self.look_up(&root, interface.as_deref());
+                let outcome = outcome.unwrap_or_else(|error| Outcome::Refused(Box::new(error)));
+                respond(answer, call.id, outcome);
+            }
+            Request::Method { object: id, method, arguments } => {
+                let object = self.tables().objects.get(id).cloned();
+                match object {
+                    Some(object) => {
+                        let invocation = Invocation::new(self, call.id, method, arguments, answer);
+                        object.dispatch(invocation);
+                    }
+                    None => self.refuse(call.id, id, &method, arguments.references, answer),
+                }
+            }
+        }
+    }
+
+    /// Answers a call of an object that is not there.
+    fn refuse(
+        self: &Arc<Self>,
+        call: CallId,
+        object: LentId,
+        method: &Selector<'_>,
+        references: Vec<Reference<'_>>,
+        answer: &mut dyn Answer,
+    ) {
+        // Nobody looks at them, so they are given back.
+        drop(self.arrive(references));
+        let method = match method {
+            Selector::Typed(fingerprint) => format!("{:#018x}", fingerprint.0),
+            Selector::Named(name) => name.clone().into_owned(),
+        };
+        let error = CallError::NoSuchObject { id: object.to_string(), method };
+        respond(answer, call, Outcome::Refused(Box::new(error)));
+    }
+
+    fn look_up(
+        &self,
+        root: &remote_protocol::call::Root<'_>,
+        expected: Option<&str>,
+    ) -> Result<Outcome<'static>, CallError> {
+        let object = self.roots.find(root).ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })?;
+        let found = object.interface();
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(CallError::WrongInterface {
+                root: root.to_string(),
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+            });
+        }
+        let failed = |reason: String| CallError::Result { method: root.to_string(), reason };
+        let id = self.lend(object).map_err(failed)?;
+        let mut bytes = Vec::new();
+        let reference = value::Reference { kind: ReferenceKind::Object, index: 0 };
+        codec::encode(&reference, &mut bytes).map_err(|error| failed(error.to_string()))?;
+        let bytes = CowBytes(Cow::Owned(bytes));
+        Ok(Outcome::Done(Payload { bytes, references: vec![Reference::Object(id)] }))
+    }
+
+    fn release(&self, id: LentId, count: u32) -> Result<(), LentError> {
+        let mut tables = self.tables();
+        let gone = tables.objects.release(id, count)?;
+        if let Some(gone) = &gone {
+            tables.ids.remove(&gone.key());
+        }
+        drop(tables);
+        // Its destructor is the application's.
+        drop(gone);
+        Ok(())
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a process is served with. A newtype, because serving needs the `Arc`.
+pub(crate) struct ProcessService(pub(crate) Arc<Serving>);
+
+impl Service for ProcessService {
+    fn handle(&self, message: ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Abuse> {
+        match message {
+            ToParent::Call(call) => self.0.call(call, answer),
+            ToParent::Release(Release { id, count }) => {
+                self.0.release(id, count).map_err(|error| {
+                    let lent = if let LentError::TooMany { lent } = error { lent } else { 0 };
+                    Abuse::Release { id, count, lent }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self) {
+        let mut tables = self.0.tables();
+        self.0.closed.store(true, Ordering::Release);
+        let objects = tables.objects.drain();
+        tables.ids.clear();
+        drop(tables);
+        // Their destructors are the application's.
+        drop(objects);
+        self.0.roots.forget(&self.0);
+    }
+}
+
+/// Answers with something that is short. A child that is gone does not wait for it.
+pub(crate) fn respond(answer: &mut dyn Answer, call: CallId, outcome: Outcome<'_>) {
+    if let Err(error) = answer.send(Return { call, outcome }) {
+        tracing::debug!(%error, "not answered");
+    }
+}
+
+/// A callback of a child.
+pub(crate) struct HeldCallback {
+    id: LentId,
+    made_at: Location<'static>,
+    serving: Arc<Serving>,
+    arrivals: Arrivals,
+}
+
+impl HeldCallback {
+    pub(crate) const fn location(&self) -> &Location<'static> {
+        &self.made_at
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.serving.is_closed()
+    }
+
+    pub(crate) const fn serving(&self) -> &Arc<Serving> {
+        &self.serving
+    }
+
+    /// Sends the child an encoded argument.
+    pub(crate) fn invoke(&self, bytes: &[u8], sending: Sending) -> Result<(), CallbackError> {
+        let references = sending.references.clone();
+        let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
+        let sent = self.serving.child.invoke(Invoke { callback: self.id, argument });
+        sent.map_err(|error| {
+            crate::scope::undo(&crate::scope::Receiver::Child(Arc::clone(&self.serving)), references);
+            match error {
+                NotifyError::Backlog(full) => CallbackError::Backlog(full),
+                _ => CallbackError::Detached { made_at: self.made_at.to_string() },
+            }
+        })
+    }
+}
+
+impl AsRef<Arrivals> for HeldCallback {
+    fn as_ref(&self) -> &Arrivals {
+        &self.arrivals
+    }
+}
+
+impl Drop for HeldCallback {
+    fn drop(&mut self) {
+        self.serving.tables().callbacks.remove(self.id);
+        if self.is_alive() {
+            self.serving.child.release(Release { id: self.id, count: self.arrivals.count() });
+        }
+    }
+}
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (objects, callbacks) = self.alive();
+        f.debug_struct("Serving").field("objects", &objects).field("callbacks", &callbacks).finish_non_exhaustive()
+    }
+}

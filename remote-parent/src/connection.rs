@@ -1,0 +1,359 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use remote_protocol::call::{Invoke, Release};
+use remote_protocol::endpoint::{Inlet, Outlet, OutletError};
+use remote_protocol::id::{FrameId, LaneId, ProcessId};
+use remote_protocol::link::{self, Link, SendError, Waker};
+use remote_protocol::listeners::Turn;
+use remote_protocol::message::{Event, ToChild};
+use remote_protocol::record::Budget;
+use remote_protocol::service::{Notify, NotifyError, Serve, Service};
+use remote_protocol::state::Violation;
+use remote_protocol::state::parent::Session;
+use shared_child::SharedChild;
+
+use crate::detach::DetachReason;
+use crate::frame::Frame;
+use crate::hub::lock;
+use crate::lane;
+
+/// The parent's end of what joins it with one process.
+pub(crate) struct Connection {
+    id: ProcessId,
+    weak: Weak<Self>,
+    state: Mutex<State>,
+    link: OnceLock<Arc<dyn Link>>,
+    waker: OnceLock<Waker>,
+    pub(crate) budget: Budget,
+    /// What the process's thread does before it handles the next message.
+    local: Mutex<VecDeque<Local>>,
+    /// `None` inside for a process that is a thread of ours.
+    child: OnceLock<Option<Arc<SharedChild>>>,
+    service: OnceLock<Arc<dyn Service>>,
+    /// Whether the child has been welcomed, so that calls may come.
+    running: AtomicBool,
+    end: Mutex<End>,
+    /// Notified when something in `end` changes.
+    ended: Condvar,
+}
+
+struct State {
+    session: Session,
+    /// `None` before there is a link, while the session holds everything back.
+    outlet: Option<Outlet>,
+}
+
+/// What is known of the end of the process.
+#[derive(Default)]
+struct End {
+    status: Option<ExitStatus>,
+    link_closed: bool,
+    /// The reason when it is ours.
+    verdict: Option<DetachReason>,
+    /// Whether everybody has been told that the process is gone.
+    told: bool,
+    /// The thread that tells, which must not wait for itself.
+    driver: Option<thread::ThreadId>,
+}
+
+/// Something that a thread of the parent wants told on the process's thread.
+pub(crate) enum Local {
+    FrameAttached(Frame, Option<Turn>),
+}
+
+impl Connection {
+    pub(crate) fn new(id: ProcessId, session: Session) -> Arc<Self> {
+        Arc::new_cyclic(|weak| Self {
+            id,
+            weak: Weak::clone(weak),
+            state: Mutex::new(State { session, outlet: None }),
+            link: OnceLock::new(),
+            waker: OnceLock::new(),
+            budget: Budget::default(),
+            local: Mutex::default(),
+            child: OnceLock::new(),
+            service: OnceLock::new(),
+            running: AtomicBool::new(false),
+            end: Mutex::default(),
+            ended: Condvar::new(),
+        })
+    }
+
+    pub(crate) const fn id(&self) -> ProcessId {
+        self.id
+    }
+
+    pub(crate) fn set_child(&self, child: Option<Arc<SharedChild>>) {
+        // Set once, where the process is started.
+        let _ = self.child.set(child);
+    }
+
+    /// Takes the link into use; gives the receiving end of its main lane.
+    pub(crate) fn set_link(&self, link: Arc<dyn Link>) -> Result<Inlet, link::OpenError> {
+        let main = link.open(LaneId::MAIN)?;
+        let weak = Weak::clone(&self.weak);
+        link.on_lane(Box::new(move |id, lane| {
+            if let Some(connection) = weak.upgrade() {
+                lane::serve(connection, id, lane);
+            }
+        }));
+        let weak = Weak::clone(&self.weak);
+        link.on_close(Box::new(move |_closure| {
+            if let Some(connection) = weak.upgrade() {
+                lock(&connection.end).link_closed = true;
+                connection.ended.notify_all();
+            }
+        }));
+        let _ = self.waker.set(main.rx.waker());
+        lock(&self.state).outlet = Some(Outlet::new(main.tx));
+        let _ = self.link.set(link);
+        Ok(Inlet::new(main.rx, self.budget.clone()))
+    }
+
+    /// Begins to serve objects.
+    pub(crate) fn serve(&self, serve: &dyn Serve) {
+        let Some(this) = self.weak.upgrade() else { return };
+        let _ = self.service.set(serve.open(self.id, this));
+    }
+
+    pub(crate) fn service(&self) -> Option<&Arc<dyn Service>> {
+        self.service.get()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
+    /// Does something with the session.
+    pub(crate) fn with_session<R>(&self, act: impl FnOnce(&mut Session) -> R) -> R {
+        act(&mut lock(&self.state).session)
+    }
+
+    /// Gives the session a command and sends what it says to, in one step, so that nothing comes between. `None` when `command` gives none.
+    /// What it gives is itself `None` when there is nothing to send now.
+    pub(crate) fn command<'a, M: Sendable<'a>>(&self, command: impl FnOnce(&mut Session) -> Option<M>) -> Option<()> {
+        let mut state = lock(&self.state);
+        let message = command(&mut state.session)?;
+        if let (Some(message), Some(outlet)) = (message.sendable(), &mut state.outlet) {
+            send(outlet, &message);
+        }
+        Some(())
+    }
+
+    /// Sends a message that needs no decision, such as the answer to a call.
+    pub(crate) fn send(&self, message: &ToChild<'_>) -> Result<(), OutletError> {
+        match &mut lock(&self.state).outlet {
+            Some(outlet) => outlet.send(message),
+            None => Err(OutletError::Link(SendError::Closed)),
+        }
+    }
+
+    /// Sends what was held back until the child had said hello.
+    pub(crate) fn release_held(&self) {
+        let mut state = lock(&self.state);
+        let State { session, outlet } = &mut *state;
+        if let Some(outlet) = outlet {
+            while let Some(message) = session.poll() {
+                send(outlet, &message);
+            }
+        }
+        self.running.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn emit(&self, event: &Event<'_>) -> Result<(), NotifyError> {
+        self.try_command(|session| session.emit(event.borrowed()))
+    }
+
+    pub(crate) fn close_frame(&self, frame: FrameId) {
+        self.command(|session| session.close_frame(frame));
+    }
+
+    /// Asks the process to end.
+    pub(crate) fn ask_to_close(&self) {
+        self.command(Session::close);
+    }
+
+    /// Asks the process to end, and kills it when it has not ended in time.
+    pub(crate) fn close_in_background(&self, stop: Duration) {
+        self.ask_to_close();
+        let Some(this) = self.weak.upgrade() else { return };
+        let deadline = Instant::now() + stop;
+        let closer = thread::Builder::new().name("remote-close".into()).spawn(move || {
+            if !this.wait_until(deadline, |end| end.told) {
+                this.kill();
+            }
+        });
+        if let Err(error) = closer {
+            tracing::error!(process = %self.id, %error, "no thread to wait for the process, killing it");
+            self.kill();
+        }
+    }
+
+    /// Ends the process at once.
+    pub(crate) fn kill(&self) {
+        match self.child.get() {
+            Some(Some(child)) => {
+                if let Err(error) = child.kill() {
+                    tracing::warn!(process = %self.id, %error, "not killed");
+                }
+            }
+            Some(None) | None => self.close_link(),
+        }
+    }
+
+    /// Ends the process because it broke the protocol.
+    pub(crate) fn violated(&self, violation: Violation) {
+        tracing::error!(process = %self.id, %violation, "ending the process");
+        lock(&self.end).verdict.get_or_insert(DetachReason::Violation(violation));
+        self.kill();
+        self.close_link();
+    }
+
+    pub(crate) fn close_link(&self) {
+        if let Some(link) = self.link.get() {
+            link.close();
+        }
+    }
+
+    pub(crate) fn flush(&self, deadline: Instant) {
+        if let Some(link) = self.link.get() {
+            link.flush(deadline);
+        }
+    }
+
+    /// The process has ended. Its link does too, in a moment; where something else keeps it open, we close it.
+    pub(crate) fn exited(&self, status: Option<ExitStatus>) {
+        lock(&self.end).status = status;
+        self.ended.notify_all();
+        self.wait_until(Instant::now() + DRAIN, |end| end.link_closed);
+        self.close_link();
+    }
+
+    pub(crate) fn status(&self) -> Option<ExitStatus> {
+        lock(&self.end).status
+    }
+
+    /// The link is closed and everything has been handled: waits for the end of the process, if need be by force, and says why it went.
+    pub(crate) fn reason(&self, stop: Duration) -> DetachReason {
+        let announced = self.with_session(|session| session.has_ended());
+        if matches!(self.child.get(), Some(Some(_)))
+            && !self.wait_until(Instant::now() + stop, |end| end.status.is_some())
+        {
+            self.kill();
+            self.wait_until(Instant::now() + stop, |end| end.status.is_some());
+        }
+        let end = lock(&self.end);
+        match (&end.verdict, end.status) {
+            (Some(verdict), _) => verdict.clone(),
+            (None, Some(status)) => DetachReason::of(status, announced),
+            (None, None) if announced => DetachReason::Closed,
+            (None, None) => DetachReason::Disconnected,
+        }
+    }
+
+    pub(crate) fn wait_status(&self, deadline: Instant) -> bool {
+        self.wait_until(deadline, |end| end.status.is_some())
+    }
+
+    pub(crate) fn set_driver(&self) {
+        lock(&self.end).driver = Some(thread::current().id());
+    }
+
+    /// Everybody has been told that the process is gone.
+    pub(crate) fn set_told(&self) {
+        lock(&self.end).told = true;
+        self.ended.notify_all();
+    }
+
+    /// Waits until everybody has been told; the thread that tells does not wait for itself.
+    pub(crate) fn wait_told(&self, deadline: Instant) -> bool {
+        self.is_driver() || self.wait_until(deadline, |end| end.told)
+    }
+
+    /// Whether this thread is the one that runs the process's listeners.
+    pub(crate) fn is_driver(&self) -> bool {
+        lock(&self.end).driver == Some(thread::current().id())
+    }
+
+    pub(crate) fn push_local(&self, local: Local) {
+        lock(&self.local).push_back(local);
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn next_local(&self) -> Option<Local> {
+        lock(&self.local).pop_front()
+    }
+
+    fn try_command<'a>(
+        &self,
+        command: impl FnOnce(&mut Session) -> Result<Option<ToChild<'a>>, NotifyError>,
+    ) -> Result<(), NotifyError> {
+        let mut state = lock(&self.state);
+        let message = command(&mut state.session)?;
+        if let (Some(message), Some(outlet)) = (message, &mut state.outlet) {
+            send(outlet, &message);
+        }
+        Ok(())
+    }
+
+    fn wait_until(&self, deadline: Instant, condition: impl Fn(&End) -> bool) -> bool {
+        let mut end = lock(&self.end);
+        while !condition(&end) {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            (end, _) = self.ended.wait_timeout(end, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        true
+    }
+}
+
+/// What a command may give: a message, or one that may be missing.
+pub(crate) trait Sendable<'a> {
+    fn sendable(self) -> Option<ToChild<'a>>;
+}
+
+impl<'a> Sendable<'a> for ToChild<'a> {
+    fn sendable(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
+impl<'a> Sendable<'a> for Option<ToChild<'a>> {
+    fn sendable(self) -> Self {
+        self
+    }
+}
+
+impl Notify for Connection {
+    fn invoke(&self, invoke: Invoke<'_>) -> Result<(), NotifyError> {
+        self.try_command(|session| session.invoke(invoke).map(Some))
+    }
+
+    fn release(&self, release: Release) {
+        self.command(|session| session.release(release));
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+fn send(outlet: &mut Outlet, message: &ToChild<'_>) {
+    // A link that is closed is found out by the process's thread.
+    if let Err(error) = outlet.send(message) {
+        tracing::debug!(%error, "not sent");
+    }
+}
+
+/// How long the last records of a process that has ended may take to arrive. They lie in the system's buffers, so that only a
+/// process of its own that holds the child's end open can use this up.
+const DRAIN: Duration = Duration::from_millis(100);

@@ -1,0 +1,92 @@
+use std::sync::Arc;
+use std::thread;
+
+use remote_protocol::call::{self, Outcome, Request, Return};
+use remote_protocol::codec;
+use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
+use remote_protocol::id::LaneId;
+use remote_protocol::link::Lane;
+use remote_protocol::message::{ToChild, ToParent};
+use remote_protocol::service::Answer;
+use remote_protocol::state::{Violation, parent};
+
+use crate::connection::Connection;
+
+/// Serves a lane other than the main one, on a thread of its own, until the link is closed.
+pub(crate) fn serve(connection: Arc<Connection>, id: LaneId, lane: Lane) {
+    let name = format!("remote-lane-{}-{id}", connection.id());
+    let serving = Arc::clone(&connection);
+    let started = thread::Builder::new().name(name).spawn(move || {
+        if let Err(violation) = run(&serving, id, lane) {
+            serving.violated(violation);
+        }
+    });
+    if let Err(error) = started {
+        // The caller would wait in vain.
+        tracing::error!(process = %connection.id(), %error, "no thread for a lane, ending the process");
+        connection.kill();
+    }
+}
+
+fn run(connection: &Connection, id: LaneId, lane: Lane) -> Result<(), Violation> {
+    let mut inlet = Inlet::new(lane.rx, connection.budget.clone());
+    let mut outlet = LaneAnswer(Outlet::new(lane.tx));
+    loop {
+        let message = match inlet.next(None) {
+            Ok(message) => message,
+            Err(Pause::Woken | Pause::TimedOut) => continue,
+            Err(Pause::Closed) => return Ok(()),
+            Err(Pause::Violation(violation)) => return Err(violation),
+        };
+        match codec::decode(&message)? {
+            ToParent::Object(call @ call::ToParent::Call(_)) if connection.is_running() => {
+                handle(connection, call, &mut outlet)?;
+            }
+            message => return Err(Violation::WrongLane { message: parent::name(&message), lane: id }),
+        }
+        inlet.recycle(message);
+    }
+}
+
+/// Hands a message about objects to what serves them.
+pub(crate) fn handle(
+    connection: &Connection,
+    message: call::ToParent<'_>,
+    answer: &mut dyn Answer,
+) -> Result<(), Violation> {
+    match (connection.service(), message) {
+        (Some(service), message) => Ok(service.handle(message, answer)?),
+        (None, call::ToParent::Call(call)) => {
+            let asked = match call.request {
+                Request::Lookup { root, .. } => root.to_string(),
+                Request::Method { object, .. } => format!("object {object}"),
+            };
+            let error = Box::new(call::CallError::NotServed { asked });
+            // A child that is gone does not wait for it.
+            let _ = answer.send(Return { call: call.id, outcome: Outcome::Refused(error) });
+            Ok(())
+        }
+        (None, call::ToParent::Release(release)) => Err(Violation::Object(remote_protocol::service::Abuse::Release {
+            id: release.id,
+            count: release.count,
+            lent: 0,
+        })),
+    }
+}
+
+struct LaneAnswer(Outlet);
+
+impl Answer for LaneAnswer {
+    fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
+        self.0.send(&ToChild::Object(call::ToChild::Return(answer)))
+    }
+}
+
+/// Answers the calls of the loop thread.
+pub(crate) struct MainAnswer<'a>(pub(crate) &'a Connection);
+
+impl Answer for MainAnswer<'_> {
+    fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
+        self.0.send(&ToChild::Object(call::ToChild::Return(answer)))
+    }
+}

@@ -1,0 +1,179 @@
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use remote_protocol::id::ProcessId;
+use remote_protocol::module::{ModulePath, ResolveError};
+use remote_protocol::service::Serve;
+
+use crate::hub::Hub;
+use crate::list::{Frames, Processes};
+use crate::options::ParentOptions;
+use crate::spawn::{self, StartError};
+
+/// Starts child processes, loads modules into them and talks to them.
+///
+/// Dropping it closes it, as [`close`](Self::close) does.
+pub struct Parent {
+    hub: Arc<Hub>,
+}
+
+impl Parent {
+    /// A parent whose only process is the main process, this one. Its modules run on a thread of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`NewError`], in a child above all: children have no children.
+    pub fn new() -> Result<Self, NewError> {
+        Self::with_options(ParentOptions::new())
+    }
+
+    /// [`new`](Self::new) with options.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_options(options: ParentOptions) -> Result<Self, NewError> {
+        if remote_child::is_child() {
+            return Err(NewError::InChild);
+        }
+        let parent = Self { hub: Hub::new(options) };
+        spawn::start_main(&parent.hub).map_err(NewError::Main)?;
+        Ok(parent)
+    }
+
+    /// Loads a module into every process, those that are there, those that are starting and those that will be started; once into
+    /// each. `./x` names the sibling `x` of the module `base`, [`this_module!()`](crate::this_module); see [`ModulePath::resolve`].
+    ///
+    /// It does not wait: a process where the module does not exist or does not load reports that, see
+    /// [`Processes::on_error`]. What is emitted afterwards arrives after the module is loaded.
+    ///
+    /// # Errors
+    ///
+    /// [`ResolveError`] when `id` can be the name of no module.
+    pub fn remote_require(&self, id: &str, base: ModulePath) -> Result<(), ResolveError> {
+        self.hub.require(&base.resolve(id)?);
+        Ok(())
+    }
+
+    /// The processes, the main process among them.
+    #[must_use]
+    pub fn processes(&self) -> Processes {
+        Processes::new(Arc::clone(&self.hub))
+    }
+
+    /// The frames in all processes.
+    #[must_use]
+    pub fn frames(&self) -> Frames {
+        Frames::new(Arc::clone(&self.hub))
+    }
+
+    /// Serves objects to every present and future process. For crates that bring objects.
+    pub fn serve(&self, serve: Arc<dyn Serve>) {
+        self.hub.serve(serve);
+    }
+
+    /// Shares something with the modules in the main process, which find it with
+    /// [`Child::host`](remote_child::Child::host). For crates that bring objects.
+    pub fn share(&self, shared: Arc<dyn Any + Send + Sync>) {
+        self.hub.share(shared);
+    }
+
+    /// Waits until all children have ended by themselves. The main process stays.
+    ///
+    /// # Blocking
+    ///
+    /// For as long as it takes.
+    pub fn wait(&self) {
+        self.hub.wait_alone(None);
+    }
+
+    /// Ends all processes: they handle what was sent to them, end, and are killed when they have not by the stop deadline. What they sent
+    /// has been told to its listeners when this comes back.
+    ///
+    /// # Blocking
+    ///
+    /// Twice the stop deadline, 2 s, at most, beyond what listeners take. On a thread that runs a process's listeners it does not wait for
+    /// that process.
+    ///
+    /// # Errors
+    ///
+    /// [`CloseError`] naming the processes that had to be killed.
+    pub fn close(self) -> Result<(), CloseError> {
+        self.close_all()
+    }
+
+    fn close_all(&self) -> Result<(), CloseError> {
+        let connections = self.hub.close();
+        for connection in &connections {
+            connection.ask_to_close();
+        }
+        let stop = self.hub.deadlines().stop;
+        let deadline = Instant::now() + stop;
+        let mut killed = Vec::new();
+        for connection in &connections {
+            if connection.is_driver() {
+                connection.close_in_background(stop);
+            } else if !connection.wait_told(deadline) {
+                connection.kill();
+                killed.push(connection.id());
+            }
+        }
+        let deadline = Instant::now() + stop;
+        for connection in &connections {
+            connection.wait_told(deadline);
+        }
+        self.hub.clear();
+        if killed.is_empty() { Ok(()) } else { Err(CloseError { killed }) }
+    }
+}
+
+impl Drop for Parent {
+    fn drop(&mut self) {
+        if let Err(error) = self.close_all() {
+            tracing::warn!(%error);
+        }
+    }
+}
+
+impl fmt::Debug for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parent").field("processes", &self.processes()).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no parent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NewError {
+    /// This process is a child.
+    #[error("this process is a child, and children have no children")]
+    InChild,
+    /// The main process's own modules cannot be run.
+    #[error("the main process's loader does not start")]
+    Main(#[source] StartError),
+}
+
+/// Processes had to be killed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseError {
+    killed: Vec<ProcessId>,
+}
+
+impl CloseError {
+    /// Those that did not end in time.
+    #[must_use]
+    pub fn killed(&self) -> &[ProcessId] {
+        &self.killed
+    }
+}
+
+impl fmt::Display for CloseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("processes that did not end in time had to be killed:")?;
+        self.killed.iter().try_for_each(|id| write!(f, " {id}"))
+    }
+}
+
+impl std::error::Error for CloseError {}

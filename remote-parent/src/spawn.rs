@@ -1,0 +1,320 @@
+use std::env;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use once_cell::sync::OnceCell;
+use remote_child::{CHILD_ARGUMENT, Host, Shared};
+use remote_protocol::codec;
+use remote_protocol::endpoint::{Inlet, Pause};
+use remote_protocol::link::Link;
+use remote_protocol::message::Versions;
+use remote_protocol::state::Violation;
+use remote_protocol::state::parent::Received;
+use remote_transport::{ipc, memory};
+use shared_child::SharedChild;
+
+use crate::connection::Connection;
+use crate::driver;
+use crate::hub::{Hub, lock};
+use crate::options::{ProcessOptions, Transport};
+use crate::process::Process;
+
+/// Starts a process and waits until it has said hello.
+pub(crate) fn spawn(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Process, StartError> {
+    match options.transport {
+        Transport::Memory => start_hosted(hub, options.name, true),
+        Transport::Ipc => start_process(hub, &options),
+    }
+}
+
+/// Starts the main process's own loader.
+pub(crate) fn start_main(hub: &Arc<Hub>) -> Result<Process, StartError> {
+    start_hosted(hub, Some("main".to_owned()), false)
+}
+
+/// Starts a child on a thread of this process.
+fn start_hosted(hub: &Arc<Hub>, name: Option<String>, remote: bool) -> Result<Process, StartError> {
+    let connection = hub.connect(std::process::id(), remote).ok_or(StartError::ParentClosed)?;
+    connection.set_child(None);
+    let starting = Starting { hub, connection };
+    let (link, child_link) = memory::pair(memory::Faults::none());
+    let shared = (!remote).then(|| {
+        let hub = Arc::downgrade(hub);
+        Arc::new(move || hub.upgrade()?.shared()) as Shared
+    });
+    let mut host = Host::default();
+    hub.version().clone_into(&mut host.application);
+    host.shared = shared;
+    thread::Builder::new()
+        .name(format!("remote-child-{}", starting.connection.id().serial()))
+        .spawn(move || drop(remote_child::run(Arc::new(child_link), host)))
+        .map_err(StartError::Thread)?;
+    starting.greet(Arc::new(link), name, remote, Instant::now() + hub.deadlines().start)
+}
+
+/// Starts a child in a process of its own.
+fn start_process(hub: &Arc<Hub>, options: &ProcessOptions) -> Result<Process, StartError> {
+    let deadline = Instant::now() + hub.deadlines().start;
+    let server = ipc::Server::new().map_err(StartError::Transport)?;
+    let (mut command, program) = command(options)?;
+    command.arg(CHILD_ARGUMENT).arg(server.address()).args(&options.arguments).stdin(Stdio::null());
+    let acceptance = server.listen().map_err(StartError::Transport)?;
+    let child = spawner()?.start(command).map_err(|source| StartError::Program { program: program.clone(), source })?;
+    let child = Arc::new(child);
+    let Some(connection) = hub.connect(child.id(), true) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(StartError::ParentClosed);
+    };
+    connection.set_child(Some(Arc::clone(&child)));
+    let starting = Starting { hub, connection };
+    let watched = Arc::clone(&starting.connection);
+    let unblock = acceptance.clone();
+    let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
+        let status = child.wait();
+        unblock.abort();
+        watched.exited(status.ok());
+    });
+    if let Err(error) = watcher {
+        starting.connection.kill();
+        return Err(StartError::Thread(error));
+    }
+    let link = match acceptance.wait(deadline) {
+        Ok(link) => Arc::new(link),
+        Err(_) => {
+            // Aborted because the child is gone, or late, or it sent something else than a child of ours does.
+            let exited = starting.connection.wait_status(Instant::now() + SETTLE);
+            return Err(match starting.connection.status() {
+                Some(status) if exited => StartError::Exited { program, status },
+                _ if Instant::now() >= deadline => StartError::Deadline { program, after: hub.deadlines().start },
+                _ => StartError::NotOurs { program },
+            });
+        }
+    };
+    starting.greet(link, options.name.clone(), true, deadline).map_err(|error| error.of(program))
+}
+
+/// A process until it has said hello. Dropped before, it is ended and forgotten.
+struct Starting<'a> {
+    hub: &'a Arc<Hub>,
+    connection: Arc<Connection>,
+}
+
+impl Starting<'_> {
+    /// Waits for the hello and puts the process into the list.
+    fn greet(
+        self,
+        link: Arc<dyn Link>,
+        name: Option<String>,
+        remote: bool,
+        deadline: Instant,
+    ) -> Result<Process, StartError> {
+        let mut inlet = self.connection.set_link(link).map_err(|_| StartError::Lost)?;
+        self.hello(&mut inlet, deadline)?;
+        let process = Process::new(Arc::clone(self.hub), Arc::clone(&self.connection), name, remote);
+        let turn = lock(&self.hub.processes).attach(process.id().serial(), process.clone());
+        self.connection.release_held();
+        let driven = process.clone();
+        thread::Builder::new()
+            .name(format!("remote-{}", process.id()))
+            .spawn(move || driver::run(&driven, inlet, turn))
+            .map_err(|error| {
+                let forgotten = lock(&self.hub.processes).detach(process.id().serial());
+                drop(forgotten);
+                StartError::Thread(error)
+            })?;
+        // From here on the driver sees to it.
+        std::mem::forget(self);
+        Ok(process)
+    }
+
+    fn hello(&self, inlet: &mut Inlet, deadline: Instant) -> Result<(), StartError> {
+        let message = loop {
+            match inlet.next(Some(deadline)) {
+                Ok(message) => break message,
+                Err(Pause::Woken) => {}
+                Err(Pause::TimedOut) => {
+                    return Err(StartError::Deadline { program: PathBuf::new(), after: self.hub.deadlines().start });
+                }
+                Err(Pause::Closed) => {
+                    self.connection.wait_status(Instant::now() + SETTLE);
+                    return Err(match self.connection.status() {
+                        Some(status) => StartError::Exited { program: PathBuf::new(), status },
+                        None => StartError::Lost,
+                    });
+                }
+                Err(Pause::Violation(violation)) => return Err(StartError::Violation(violation)),
+            }
+        };
+        let message = codec::decode(&message).map_err(|error| StartError::Violation(error.into()))?;
+        let received = self.connection.with_session(|session| session.receive(message));
+        match received.map_err(StartError::Violation)? {
+            Received::Ready => Ok(()),
+            Received::Refused { child, parent } => {
+                self.connection.release_held();
+                // It ends by itself, with the exit code that says so; dropping `self` waits no longer than this.
+                self.connection.flush(Instant::now() + SETTLE);
+                self.connection.wait_status(Instant::now() + SETTLE);
+                Err(StartError::Version { child, parent })
+            }
+            received => {
+                tracing::error!(?received, "not a hello");
+                Err(StartError::Lost)
+            }
+        }
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.connection.with_session(|session| drop(session.gone()));
+        self.connection.kill();
+        self.connection.close_link();
+        if let Some(service) = self.connection.service() {
+            service.close();
+        }
+        self.hub.disconnect(self.connection.id());
+        self.connection.set_told();
+    }
+}
+
+/// The program to start, and what to call it in errors.
+fn command(options: &ProcessOptions) -> Result<(Command, PathBuf), StartError> {
+    if let Some(program) = &options.program {
+        return Ok((Command::new(program), program.clone()));
+    }
+    let own = env::current_exe().map_err(|source| StartError::Program { program: PathBuf::new(), source })?;
+    if !remote_child::is_initialised() {
+        return Err(StartError::NotInitialised { program: own });
+    }
+    Ok((this_program(&own), own))
+}
+
+/// This very program, also when the file it was started from has been replaced.
+#[cfg(target_os = "linux")]
+fn this_program(own: &std::path::Path) -> Command {
+    use std::os::unix::process::CommandExt;
+
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(own);
+    command
+}
+
+#[cfg(not(target_os = "linux"))]
+fn this_program(own: &std::path::Path) -> Command {
+    Command::new(own)
+}
+
+/// The thread that starts all processes. It never ends: Linux signals a child when the *thread* that started it does.
+struct Spawner(Mutex<Sender<Order>>);
+
+type Order = (Command, Sender<io::Result<SharedChild>>);
+
+fn spawner() -> Result<&'static Spawner, StartError> {
+    static SPAWNER: OnceCell<Spawner> = OnceCell::new();
+    SPAWNER
+        .get_or_try_init(|| {
+            let (orders, inbox) = channel::<Order>();
+            thread::Builder::new().name("remote-spawn".into()).spawn(move || {
+                for (mut command, answer) in inbox {
+                    // Whoever asked waits for the answer.
+                    let _ = answer.send(SharedChild::spawn(&mut command));
+                }
+            })?;
+            Ok(Spawner(Mutex::new(orders)))
+        })
+        .map_err(StartError::Thread)
+}
+
+impl Spawner {
+    fn start(&self, command: Command) -> io::Result<SharedChild> {
+        let (answer, child) = channel();
+        let gone = || io::Error::other("the thread that starts processes is gone");
+        lock(&self.0).send((command, answer)).map_err(|_| gone())?;
+        child.recv().map_err(|_| gone())?
+    }
+}
+
+/// Why a process was not started. Nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// This program does not call `remote_child::init`, so that it would not become a child but start over.
+    #[error("{} cannot be its own child: it has to call `remote_child::init()` first in `main`", program.display())]
+    NotInitialised {
+        /// This executable.
+        program: PathBuf,
+    },
+    /// The program cannot be started.
+    #[error("cannot start {}", program.display())]
+    Program {
+        /// The executable.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The process ended before it had said hello.
+    #[error("{} ended before it had said hello ({status}); is it a program that calls `remote_child::init()`?", program.display())]
+    Exited {
+        /// The executable.
+        program: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The process did not say hello in time, and was killed.
+    #[error("{} did not say hello within {after:?}; is it a program that calls `remote_child::init()`?", program.display())]
+    Deadline {
+        /// The executable.
+        program: PathBuf,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The process did not connect as a child of ours does, and was killed.
+    #[error("{} does not answer as a child does", program.display())]
+    NotOurs {
+        /// The executable.
+        program: PathBuf,
+    },
+    /// The child has other versions.
+    #[error("the child is of {child}, the parent of {parent}")]
+    Version {
+        /// The child's.
+        child: Versions<'static>,
+        /// The parent's.
+        parent: Versions<'static>,
+    },
+    /// The child broke the protocol, and was killed.
+    #[error("the child broke the protocol")]
+    Violation(#[source] Violation),
+    /// The link was lost.
+    #[error("the link to the child was lost")]
+    Lost,
+    /// There is no transport.
+    #[error("no transport")]
+    Transport(#[source] io::Error),
+    /// There is no thread.
+    #[error("no thread")]
+    Thread(#[source] io::Error),
+    /// The parent is closed.
+    #[error("the parent is closed")]
+    ParentClosed,
+}
+
+impl StartError {
+    /// The same error, naming the program.
+    fn of(self, name: PathBuf) -> Self {
+        match self {
+            Self::Exited { status, .. } => Self::Exited { program: name, status },
+            Self::Deadline { after, .. } => Self::Deadline { program: name, after },
+            error => error,
+        }
+    }
+}
+
+/// How long to wait for what follows by itself: the exit status of a process whose link is closed.
+const SETTLE: Duration = Duration::from_millis(500);

@@ -1,0 +1,201 @@
+//! The messages that calls of remote objects are made of.
+//!
+//! Objects live in the parent and callbacks in a child, so each direction has its own set. A call and its return travel on
+//! the lane of the calling thread, everything else on the main lane.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CallId, LentId};
+use crate::payload::{Fingerprint, Payload};
+
+mod error;
+
+pub use error::{CallError, Report};
+
+/// What a child says about objects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToParent<'a> {
+    /// Asks for something, and waits for the return.
+    #[serde(borrow)]
+    Call(Call<'a>),
+    /// Gives an object back.
+    Release(Release),
+}
+
+/// What the parent says about objects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToChild<'a> {
+    /// Answers a call.
+    #[serde(borrow)]
+    Return(Return<'a>),
+    /// Calls a callback.
+    #[serde(borrow)]
+    Invoke(Invoke<'a>),
+    /// Gives a callback back.
+    Release(Release),
+}
+
+impl ToChild<'_> {
+    /// The same message, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> ToChild<'static> {
+        match self {
+            Self::Return(answer) => ToChild::Return(answer.into_owned()),
+            Self::Invoke(invoke) => ToChild::Invoke(invoke.into_owned()),
+            Self::Release(release) => ToChild::Release(release),
+        }
+    }
+}
+
+/// Asks for something, and waits for the return.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call<'a> {
+    /// What the return will name.
+    pub id: CallId,
+    /// What is asked for.
+    #[serde(borrow)]
+    pub request: Request<'a>,
+}
+
+/// What a call asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Request<'a> {
+    /// The object exported under a name.
+    Lookup {
+        /// Where to look, and for what.
+        #[serde(borrow)]
+        root: Root<'a>,
+        /// The interface the caller will use; `None` when it will find out.
+        #[serde(borrow)]
+        interface: Option<Cow<'a, str>>,
+    },
+    /// That a method of an object is called.
+    Method {
+        /// The object.
+        object: LentId,
+        /// Which of its methods; also says how the arguments and the result are encoded.
+        #[serde(borrow)]
+        method: Selector<'a>,
+        /// The arguments.
+        #[serde(borrow)]
+        arguments: Payload<'a>,
+    },
+}
+
+/// A named place from which a child reaches its first objects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Root<'a> {
+    /// What was exported as a module.
+    #[serde(borrow)]
+    Module(Cow<'a, str>),
+    /// What was exported as a global.
+    #[serde(borrow)]
+    Global(Cow<'a, str>),
+}
+
+impl Root<'_> {
+    /// The same place, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Root<'static> {
+        match self {
+            Self::Module(name) => Root::Module(Cow::Owned(name.into_owned())),
+            Self::Global(name) => Root::Global(Cow::Owned(name.into_owned())),
+        }
+    }
+}
+
+impl std::fmt::Display for Root<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Module(name) => write!(f, "module `{name}`"),
+            Self::Global(name) => write!(f, "global `{name}`"),
+        }
+    }
+}
+
+/// How a method is named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Selector<'a> {
+    /// By name and signature; arguments and result are typed.
+    Typed(Fingerprint),
+    /// By name alone; arguments and result are dynamic values.
+    #[serde(borrow)]
+    Named(Cow<'a, str>),
+}
+
+/// Answers a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Return<'a> {
+    /// The call.
+    pub call: CallId,
+    /// How it went.
+    #[serde(borrow)]
+    pub outcome: Outcome<'a>,
+}
+
+impl Return<'_> {
+    /// The same answer, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Return<'static> {
+        Return { call: self.call, outcome: self.outcome.into_owned() }
+    }
+}
+
+/// How a call went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Outcome<'a> {
+    /// It was done, and this is the result.
+    #[serde(borrow)]
+    Done(Payload<'a>),
+    /// The method returned an error.
+    Failed {
+        /// What any caller can read.
+        report: Box<Report>,
+        /// The error itself, as the method's own type.
+        #[serde(borrow)]
+        error: Payload<'a>,
+    },
+    /// The method was not reached, or it did not return.
+    Refused(Box<CallError>),
+}
+
+impl Outcome<'_> {
+    /// The same outcome, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Outcome<'static> {
+        match self {
+            Self::Done(payload) => Outcome::Done(payload.into_owned()),
+            Self::Failed { report, error } => Outcome::Failed { report, error: error.into_owned() },
+            Self::Refused(error) => Outcome::Refused(error),
+        }
+    }
+}
+
+/// Calls a callback of the child. There is no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Invoke<'a> {
+    /// The callback.
+    pub callback: LentId,
+    /// The argument.
+    #[serde(borrow)]
+    pub argument: Payload<'a>,
+}
+
+impl Invoke<'_> {
+    /// The same message, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Invoke<'static> {
+        Invoke { callback: self.callback, argument: self.argument.into_owned() }
+    }
+}
+
+/// Gives back what the peer lent: `count` of the references to it that have arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// What is given back.
+    pub id: LentId,
+    /// How many references.
+    pub count: u32,
+}

@@ -1,0 +1,145 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a call has no result of the method's own making.
+///
+/// It is itself an error type that methods may return, and every other error type of an interface can be made from it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum CallError {
+    /// Nothing is exported under the name.
+    #[error("nothing is exported as {root}")]
+    NoSuchExport {
+        /// What was asked for.
+        root: String,
+    },
+    /// What is exported under the name has another interface.
+    #[error("{root} is a `{found}`, not a `{expected}`")]
+    WrongInterface {
+        /// What was asked for.
+        root: String,
+        /// The interface the caller named.
+        expected: String,
+        /// The interface it has.
+        found: String,
+    },
+    /// The object is not, or no longer, lent to this process.
+    #[error("there is no object {id} for this process, called `{method}` on it")]
+    NoSuchObject {
+        /// What was asked for.
+        id: String,
+        /// The method that was called.
+        method: String,
+    },
+    /// The object has no such method.
+    #[error("`{interface}` has no method {method}")]
+    NoSuchMethod {
+        /// The object's interface.
+        interface: String,
+        /// What was asked for.
+        method: String,
+    },
+    /// The arguments could not be encoded, or are not what the method takes.
+    #[error("arguments of `{method}`: {reason}")]
+    Arguments {
+        /// The method.
+        method: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// The result could not be encoded, or is not what the method returns.
+    #[error("result of `{method}`: {reason}")]
+    Result {
+        /// The method.
+        method: String,
+        /// What was expected and what was found.
+        reason: String,
+    },
+    /// The method returned an error of a type that is not the caller's; this is what can be told of it.
+    #[error("{0}")]
+    Failed(#[source] Report),
+    /// The method panicked. The object and the connection live on.
+    #[error("`{method}` panicked: {message}")]
+    Panicked {
+        /// The method.
+        method: String,
+        /// What the panic said.
+        message: String,
+    },
+    /// The other process is gone, or went during the call.
+    #[error("disconnected during `{method}`")]
+    Disconnected {
+        /// The method.
+        method: String,
+    },
+    /// No answer came in time. The method may still be running.
+    #[error("no answer from `{method}` within {after:?}")]
+    Deadline {
+        /// The method.
+        method: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The parent exports no objects at all to this process.
+    #[error("the parent exports no objects, asked for {asked}")]
+    NotServed {
+        /// What was asked for.
+        asked: String,
+    },
+    /// The object is not of the process that was asked to send it, or cannot be sent.
+    #[error("{0}")]
+    Reference(String),
+}
+
+impl CallError {
+    /// What can be told of any error: its type's name, text and causes. For methods whose errors have no type of their own.
+    pub fn from_error<E: Error>(error: &E) -> Self {
+        Self::Failed(Report::of(error, ""))
+    }
+}
+
+/// What can be told of an error to those who do not know its type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The name of the error's type.
+    pub kind: String,
+    /// Its text.
+    pub message: String,
+    /// The texts of its causes, nearest first.
+    pub causes: Vec<String>,
+    /// The method that failed; empty where there was none.
+    pub method: String,
+}
+
+impl Report {
+    /// Reads `error` and the causes it names. At most [`MOST_CAUSES`](Self::MOST_CAUSES) are kept: a cause may be its own cause.
+    pub fn of<E: Error>(error: &E, method: &str) -> Self {
+        let mut causes = Vec::new();
+        let mut cause = error.source();
+        while let Some(error) = cause.filter(|_| causes.len() < Self::MOST_CAUSES) {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        let kind = std::any::type_name::<E>();
+        Self {
+            kind: kind.rsplit("::").next().unwrap_or(kind).to_owned(),
+            message: error.to_string(),
+            causes,
+            method: method.to_owned(),
+        }
+    }
+
+    /// How many causes are kept.
+    pub const MOST_CAUSES: usize = 16;
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Report {}

@@ -1,0 +1,144 @@
+//! Messages in and out of a lane: what both sides put between a state machine and a transport.
+
+use std::fmt;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::codec::{self, EncodeError};
+use crate::limits::MESSAGE_BYTES;
+use crate::link::{Closure, Receive, Received, SendError, Transmit};
+use crate::record::{self, Budget, Joiner, Message};
+use crate::state::Violation;
+
+/// The sending end of a lane, and the buffers it encodes into.
+pub struct Outlet {
+    tx: Box<dyn Transmit>,
+    message: Vec<u8>,
+    record: Vec<u8>,
+}
+
+impl Outlet {
+    /// Sends on `tx`.
+    #[must_use]
+    pub const fn new(tx: Box<dyn Transmit>) -> Self {
+        Self { tx, message: Vec::new(), record: Vec::new() }
+    }
+
+    /// Sends a message, in as many records as it takes. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`OutletError`]; nothing of the message was sent, unless the link is closed.
+    pub fn send<M: Serialize>(&mut self, message: &M) -> Result<(), OutletError> {
+        self.message.clear();
+        codec::encode(message, &mut self.message)?;
+        let length = self.message.len();
+        let result = if length > MESSAGE_BYTES {
+            Err(OutletError::TooLong { length, limit: MESSAGE_BYTES })
+        } else {
+            record::split(&self.message, &mut self.record, |record| self.tx.send(record)).map_err(OutletError::Link)
+        };
+        if length > KEPT_BYTES {
+            self.message = Vec::new();
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outlet").finish_non_exhaustive()
+    }
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutletError {
+    /// It cannot be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// It is longer than a message may be.
+    #[error("a message of {length} bytes is longer than {limit}")]
+    TooLong {
+        /// Its length.
+        length: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+    /// The link does not take it.
+    #[error(transparent)]
+    Link(SendError),
+}
+
+/// The receiving end of a lane.
+pub struct Inlet {
+    rx: Box<dyn Receive>,
+    record: Vec<u8>,
+    joiner: Joiner,
+}
+
+impl Inlet {
+    /// Receives from `rx`; `budget` is shared by the lanes of a link.
+    #[must_use]
+    pub const fn new(rx: Box<dyn Receive>, budget: Budget) -> Self {
+        Self { rx, record: Vec::new(), joiner: Joiner::new(budget) }
+    }
+
+    /// Waits for the next message. Give it back with [`recycle`](Self::recycle) when it has been handled.
+    ///
+    /// # Blocking
+    ///
+    /// Until a message, a wake-up, the end of the link or `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`Pause`] when there is no message.
+    pub fn next(&mut self, deadline: Option<Instant>) -> Result<Message, Pause> {
+        loop {
+            match self.rx.recv(&mut self.record, deadline) {
+                Received::Record => {}
+                Received::Woken => return Err(Pause::Woken),
+                Received::TimedOut => return Err(Pause::TimedOut),
+                Received::Closed(Closure::Ended) => return Err(Pause::Closed),
+                Received::Closed(closure) => return Err(Pause::Violation(Violation::Link(closure))),
+            }
+            match self.joiner.join(&mut self.record) {
+                Ok(None) => {}
+                Ok(Some(message)) => return Ok(message),
+                Err(error) => return Err(Pause::Violation(error.into())),
+            }
+        }
+    }
+
+    /// Takes the memory of a message back, for the next one.
+    pub fn recycle(&mut self, message: Message) {
+        let buffer = message.into_buffer();
+        if self.record.capacity() < buffer.capacity() && buffer.capacity() <= KEPT_BYTES {
+            self.record = buffer;
+        }
+    }
+}
+
+impl fmt::Debug for Inlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inlet").finish_non_exhaustive()
+    }
+}
+
+/// Why there is no message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Somebody woke us.
+    Woken,
+    /// The deadline passed.
+    TimedOut,
+    /// The link is closed, and everything that arrived has been received.
+    Closed,
+    /// The peer broke the protocol.
+    Violation(Violation),
+}
+
+/// A longer message's buffer is not kept for the next one.
+const KEPT_BYTES: usize = 256 * 1024;

@@ -1,0 +1,40 @@
+//! Limits, each with its reason. What can be configured is configured where it is used; these are the defaults.
+
+use std::time::Duration;
+
+/// The longest record. Smaller than what every transport can hand over in one piece: ipc-channel begins to split, and
+/// then to wait for its peer in the middle of a message, at about 200 KiB.
+pub const RECORD_BYTES: usize = 64 * 1024;
+
+/// The longest message, and all messages of one process that are being reassembled, together. Anything larger belongs into a buffer.
+pub const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How deep values may nest: deep enough for any document, and small enough for any thread's stack.
+pub const DEPTH: u32 = 32;
+
+/// Events and callbacks on their way to one process, sent but not yet handled, in bytes.
+pub const WINDOW_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a message costs in a window beyond its bytes, so that empty ones are bounded too.
+pub const MESSAGE_COST: usize = 64;
+
+/// The lanes of one link, the main lane included. As many threads of a child can be in calls at once; more wait for a lane.
+pub const LANES: u8 = 16;
+
+/// References lent to one process at any time.
+pub const REFERENCES: usize = 16_384;
+
+/// The longest name of an event, module, member or export, in bytes. Names are kept by whoever listens to them.
+pub const NAME_BYTES: usize = 1024;
+
+/// Frames in one process at any time.
+pub const FRAMES: usize = 65_536;
+
+/// From starting a process to its accepted hello.
+pub const START: Duration = Duration::from_secs(5);
+
+/// From sending a call to its return; also how long a child waits for a parent it has outrun.
+pub const CALL: Duration = Duration::from_secs(30);
+
+/// From asking a process to stop to killing it.
+pub const STOP: Duration = Duration::from_secs(1);

@@ -1,0 +1,180 @@
+//! What a transport gives the two sides: links of numbered lanes, each an ordered stream of records.
+//!
+//! A *link* joins the parent and one child. A *lane* is a numbered stream of a link, joining one thread of the
+//! child and one thread of the parent: what is sent on a lane arrives in order, and nothing is promised between lanes.
+//! Lane 0, [`LaneId::MAIN`], exists from the start; its end in the child is the loop thread.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::id::LaneId;
+
+/// One end of the connection between the parent and one child.
+///
+/// Every implementation keeps three promises. Sending never blocks: what the peer has not taken yet is queued, and
+/// how much may be queued is decided by the windows above this trait. Receiving blocks no longer than its
+/// deadline. After [`close`](Self::close), or once the peer is gone, every receiver gives what had arrived
+/// before and then [`Received::Closed`].
+pub trait Link: fmt::Debug + Send + Sync {
+    /// Takes this side's end of a lane. Each can be taken once.
+    ///
+    /// The child opens lanes; at the parent only [`LaneId::MAIN`] is taken so, the others are announced to the
+    /// handler given to [`on_lane`](Self::on_lane).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the lane is taken already, its number is too high, or the link is closed.
+    fn open(&self, lane: LaneId) -> Result<Lane, OpenError>;
+
+    /// Sets what is called when the peer's first record on a further lane arrives. It runs on a thread of the
+    /// transport and must not block. Without a handler a further lane is a [`Closure::Misused`] link.
+    fn on_lane(&self, handler: LaneHandler);
+
+    /// Waits until everything sent so far has been handed to the peer or the system, so that ending the process now
+    /// loses nothing. Gives `false` when the deadline passed or the link closed first.
+    ///
+    /// # Blocking
+    ///
+    /// Until `deadline` at the latest.
+    fn flush(&self, deadline: Instant) -> bool;
+
+    /// Sets what is called once when the link is closed, by whichever side, or at once if it is. What has arrived may not have been
+    /// received yet. It runs on a thread of the transport, or on the one that closes or calls this.
+    fn on_close(&self, handler: CloseHandler);
+
+    /// Ends the link. Never blocks; both sides' receivers give what has arrived and then [`Received::Closed`].
+    fn close(&self);
+}
+
+/// What [`Link::on_lane`] takes.
+pub type LaneHandler = Box<dyn Fn(LaneId, Lane) + Send + Sync>;
+
+/// What [`Link::on_close`] takes.
+pub type CloseHandler = Box<dyn FnOnce(Closure) + Send>;
+
+/// This side's end of one lane.
+pub struct Lane {
+    /// Where records are sent.
+    pub tx: Box<dyn Transmit>,
+    /// Where records arrive.
+    pub rx: Box<dyn Receive>,
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane").finish_non_exhaustive()
+    }
+}
+
+/// The sending half of a lane.
+pub trait Transmit: Send {
+    /// Sends one record of at most [`RECORD_BYTES`](crate::limits::RECORD_BYTES). Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; the record is dropped.
+    fn send(&mut self, record: &[u8]) -> Result<(), SendError>;
+}
+
+/// The receiving half of a lane.
+pub trait Receive: Send {
+    /// Waits for the next record and puts it into `record`, replacing what was there.
+    ///
+    /// # Blocking
+    ///
+    /// Until a record, a wake-up, the end of the link or `deadline`; without a deadline for as long as it takes.
+    fn recv(&mut self, record: &mut Vec<u8>, deadline: Option<Instant>) -> Received;
+
+    /// What other threads wake a waiting [`recv`](Self::recv) with.
+    fn waker(&self) -> Waker;
+}
+
+/// What [`Receive::recv`] came back with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Received {
+    /// A record is in the buffer.
+    Record,
+    /// [`Waker::wake`] was called since the last `recv`.
+    Woken,
+    /// The deadline passed.
+    TimedOut,
+    /// Everything that arrived has been received, and nothing more will come.
+    Closed(Closure),
+}
+
+/// Why a link is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Closure {
+    /// The peer is gone, or one side closed the link.
+    #[error("the link is closed")]
+    Ended,
+    /// The peer sent more than may lie unhandled.
+    #[error("more than {limit} bytes lay unhandled")]
+    Overflow {
+        /// How many bytes may lie unhandled.
+        limit: usize,
+    },
+    /// The peer sent a record with no or an unknown lane, or one longer than a record may be.
+    #[error("malformed record of {length} bytes")]
+    Misused {
+        /// The record's length.
+        length: usize,
+    },
+}
+
+/// Why a record could not be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The link is closed.
+    #[error("the link is closed")]
+    Closed,
+    /// The record is longer than a record may be.
+    #[error("a record of {length} bytes is longer than {limit}")]
+    TooLong {
+        /// The record's length.
+        length: usize,
+        /// How long it may be.
+        limit: usize,
+    },
+}
+
+/// Why a lane could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The link is closed.
+    #[error("the link is closed")]
+    Closed,
+    /// This end of the lane was taken before.
+    #[error("lane {0} is taken")]
+    Taken(LaneId),
+    /// The link has no lane of this number.
+    #[error("there is no lane {0}")]
+    NoSuchLane(LaneId),
+}
+
+/// Wakes the thread that waits in [`Receive::recv`], or makes its next `recv` return at once.
+#[derive(Clone)]
+pub struct Waker(Arc<dyn Fn() + Send + Sync>);
+
+impl Waker {
+    /// A waker that does `wake`, which must not block.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wake))
+    }
+
+    /// Makes the receiver's current or next `recv` give [`Received::Woken`]. Several calls may be seen as one.
+    pub fn wake(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Waker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waker")
+    }
+}

@@ -1,0 +1,267 @@
+//! The messages, one enum per direction, so that one sent the wrong way does not compile.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::call;
+use crate::codec::CowBytes;
+use crate::id::{FrameId, LoaderId, ProcessId};
+use crate::limits;
+use crate::payload::{Form, Payload};
+
+/// What a version of this protocol is called. Two sides speak to each other only if they have the same.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// What the parent says to a child.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToChild<'a> {
+    /// Accepts the child's hello. The first message.
+    Welcome(Welcome),
+    /// Does not accept the child's hello. The only message.
+    #[serde(borrow)]
+    Refuse(Versions<'a>),
+    /// Load a module.
+    Require {
+        /// For which loader.
+        loader: LoaderId,
+        /// The module's full path.
+        #[serde(borrow)]
+        module: Cow<'a, str>,
+    },
+    /// An event for a port.
+    #[serde(borrow)]
+    Event(Event<'a>),
+    /// There is a new frame.
+    OpenFrame {
+        /// The frame.
+        frame: FrameId,
+        /// Whether it is a tab.
+        tab: bool,
+    },
+    /// Close a frame; answered by [`ToParent::FrameClosed`].
+    CloseFrame {
+        /// The frame.
+        frame: FrameId,
+    },
+    /// About objects.
+    #[serde(borrow)]
+    Object(call::ToChild<'a>),
+    /// Events of the child that cost this much have been handled.
+    Handled {
+        /// See [`Event::cost`].
+        cost: u64,
+    },
+    /// Handle what was sent before, and end.
+    Close,
+}
+
+impl ToChild<'_> {
+    /// The same message, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> ToChild<'static> {
+        match self {
+            Self::Welcome(welcome) => ToChild::Welcome(welcome),
+            Self::Refuse(versions) => ToChild::Refuse(versions.into_owned()),
+            Self::Require { loader, module } => ToChild::Require { loader, module: Cow::Owned(module.into_owned()) },
+            Self::Event(event) => ToChild::Event(event.into_owned()),
+            Self::OpenFrame { frame, tab } => ToChild::OpenFrame { frame, tab },
+            Self::CloseFrame { frame } => ToChild::CloseFrame { frame },
+            Self::Object(message) => ToChild::Object(message.into_owned()),
+            Self::Handled { cost } => ToChild::Handled { cost },
+            Self::Close => ToChild::Close,
+        }
+    }
+}
+
+/// What a child says to the parent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToParent<'a> {
+    /// Introduces the child. The first message.
+    #[serde(borrow)]
+    Hello(Hello<'a>),
+    /// An event of a port.
+    #[serde(borrow)]
+    Event(Event<'a>),
+    /// The child has a new frame of its own.
+    RegisterFrame {
+        /// The frame.
+        frame: FrameId,
+        /// Whether it is a tab.
+        tab: bool,
+    },
+    /// A frame is gone: closed by the child, or by [`ToChild::CloseFrame`].
+    FrameClosed {
+        /// The frame.
+        frame: FrameId,
+    },
+    /// About objects.
+    #[serde(borrow)]
+    Object(call::ToParent<'a>),
+    /// Events and callbacks that cost this much have been handled.
+    Handled {
+        /// See [`Event::cost`].
+        cost: u64,
+    },
+    /// Something of the application went wrong in the child, which lives on.
+    Trouble(Trouble),
+    /// Everything before [`ToChild::Close`] is handled; the child ends. The last message.
+    Bye,
+}
+
+/// Introduces a child.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hello<'a> {
+    /// What the child speaks and is.
+    #[serde(borrow)]
+    pub versions: Versions<'a>,
+    /// The child's process id, as it sees it itself.
+    pub pid: u32,
+}
+
+/// The two versions both sides have to have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions<'a> {
+    /// [`PROTOCOL_VERSION`] of the side that says it.
+    pub protocol: u32,
+    /// The version of the application, in the application's own words; empty where it has none.
+    #[serde(borrow)]
+    pub application: Cow<'a, str>,
+}
+
+impl Versions<'_> {
+    /// The same versions, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Versions<'static> {
+        Versions { protocol: self.protocol, application: Cow::Owned(self.application.into_owned()) }
+    }
+}
+
+impl std::fmt::Display for Versions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "protocol {}, application `{}`", self.protocol, self.application)
+    }
+}
+
+/// Accepts a child, and tells it what it has to keep to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Who the child is to the parent.
+    pub process: ProcessId,
+    /// Whether it is a process of its own, and not the parent's.
+    pub remote: bool,
+    /// What the child's unhandled events may cost together.
+    pub window: u64,
+}
+
+/// An event on its way between two ports of the same kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event<'a> {
+    /// Whose ports.
+    pub loader: LoaderId,
+    /// Which port.
+    pub target: Target,
+    /// The event's name.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// How its payload is encoded.
+    pub form: Form,
+    /// What it carries. No references: those travel in calls.
+    #[serde(borrow)]
+    pub payload: Payload<'a>,
+}
+
+impl Event<'_> {
+    /// What the event takes of a window until it is handled: both sides count the same.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        cost(self.name.len(), &self.payload)
+    }
+
+    /// The same event, borrowing everything from this one, to be sent to several processes.
+    #[must_use]
+    pub fn borrowed(&self) -> Event<'_> {
+        let Payload { bytes, references } = &self.payload;
+        Event {
+            name: Cow::Borrowed(&self.name),
+            payload: Payload { bytes: CowBytes(Cow::Borrowed(&bytes.0)), references: references.clone() },
+            ..*self
+        }
+    }
+
+    /// The same event, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            loader: self.loader,
+            target: self.target,
+            name: Cow::Owned(self.name.into_owned()),
+            form: self.form,
+            payload: self.payload.into_owned(),
+        }
+    }
+}
+
+impl call::Invoke<'_> {
+    /// What the invocation takes of a window until it is handled: both sides count the same.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        cost(0, &self.argument)
+    }
+}
+
+/// The port an event is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Target {
+    /// The process's.
+    Process,
+    /// One frame's.
+    Frame(FrameId),
+    /// That of every frame of the process.
+    Frames,
+}
+
+/// What went wrong in a child's application code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// No module of this name is linked into the child.
+    #[error("no module `{module}` is registered in this executable")]
+    UnknownModule {
+        /// The module.
+        module: String,
+    },
+    /// The module's function returned an error or panicked.
+    #[error("module `{module}` did not load: {message}")]
+    ModuleFailed {
+        /// The module.
+        module: String,
+        /// What it said.
+        message: String,
+    },
+    /// A listener takes another type than the event carried. The other listeners heard it.
+    #[error("{0}")]
+    Payload(#[from] crate::event::PayloadError),
+    /// A listener panicked. The other listeners heard the event.
+    #[error("a listener for `{event}` panicked: {message}")]
+    ListenerPanicked {
+        /// The event.
+        event: String,
+        /// What the panic said.
+        message: String,
+    },
+    /// A callback panicked, or was called with something it does not take.
+    #[error("callback made at {made_at}: {message}")]
+    CallbackFailed {
+        /// Where in the source.
+        made_at: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+fn cost(name: usize, payload: &Payload<'_>) -> u64 {
+    let bytes = payload.bytes.0.len().saturating_add(name);
+    let references = payload.references.len().saturating_add(1);
+    bytes.saturating_add(references.saturating_mul(limits::MESSAGE_COST)) as u64
+}

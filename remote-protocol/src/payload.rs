@@ -1,0 +1,136 @@
+//! Payloads: opaque bytes, and beside them a list of the references they contain.
+//!
+//! Inside the bytes a reference is an index into the list. So references are counted, checked and released without
+//! decoding anything: in a reply that came too late, in a method nobody knows, in a value nobody looked at.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec::CowBytes;
+use crate::id::LentId;
+
+/// What an event, an argument list, a result or an error consists of on the wire.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Payload<'a> {
+    /// The encoded value.
+    #[serde(borrow)]
+    pub bytes: CowBytes<'a>,
+    /// What the indices in `bytes` stand for.
+    #[serde(borrow)]
+    pub references: Vec<Reference<'a>>,
+}
+
+impl Payload<'_> {
+    /// A payload without references.
+    #[must_use]
+    pub fn plain(bytes: Vec<u8>) -> Payload<'static> {
+        Payload { bytes: CowBytes(Cow::Owned(bytes)), references: Vec::new() }
+    }
+
+    /// The same payload, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Payload<'static> {
+        Payload {
+            bytes: CowBytes(Cow::Owned(self.bytes.0.into_owned())),
+            references: self.references.into_iter().map(Reference::into_owned).collect(),
+        }
+    }
+}
+
+/// One thing lent to the peer, or one thing of the peer's given back to it. Which of the two, its kind says: objects
+/// live in the parent, callbacks in a child.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reference<'a> {
+    /// An object of the parent.
+    Object(LentId),
+    /// A callback of the child.
+    Callback {
+        /// The callback.
+        id: LentId,
+        /// Where in the child's source it was made.
+        #[serde(borrow)]
+        made_at: Location<'a>,
+    },
+}
+
+impl Reference<'_> {
+    /// The same reference, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Reference<'static> {
+        match self {
+            Self::Object(id) => Reference::Object(id),
+            Self::Callback { id, made_at } => Reference::Callback { id, made_at: made_at.into_owned() },
+        }
+    }
+
+    /// What the reference is to, as errors name it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Object(_) => "object",
+            Self::Callback { .. } => "callback",
+        }
+    }
+}
+
+/// A place in source code.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Location<'a> {
+    /// The file, as the compiler was told its name.
+    #[serde(borrow)]
+    pub file: Cow<'a, str>,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+}
+
+impl Location<'_> {
+    /// The same place, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Location<'static> {
+        Location { file: Cow::Owned(self.file.into_owned()), line: self.line, column: self.column }
+    }
+}
+
+impl From<&'static std::panic::Location<'static>> for Location<'static> {
+    fn from(location: &'static std::panic::Location<'static>) -> Self {
+        Self { file: Cow::Borrowed(location.file()), line: location.line(), column: location.column() }
+    }
+}
+
+impl fmt::Display for Location<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// How the bytes of a payload are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Form {
+    /// A self-describing [`Value`](crate::value::Value).
+    Dynamic,
+    /// The encoding of the type with this fingerprint.
+    Typed(Fingerprint),
+}
+
+/// A hash of names and types as they are written in source code. Two sides whose fingerprints are equal encode and
+/// decode the same type, as long as the fields of a named type change only together with the application's version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(pub u64);
+
+impl Fingerprint {
+    /// The fingerprint of `text`: FNV-1a, 64 bits.
+    #[must_use]
+    pub const fn of(text: &str) -> Self {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut rest = text.as_bytes();
+        while let [byte, tail @ ..] = rest {
+            hash = (hash ^ *byte as u64).wrapping_mul(0x0000_0100_0000_01b3);
+            rest = tail;
+        }
+        Self(hash)
+    }
+}

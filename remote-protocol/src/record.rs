@@ -1,0 +1,144 @@
+//! Records: pieces of messages, small enough for every transport.
+//!
+//! The first byte of a record says whether its message goes on in the next record of the same lane. The rest is a piece
+//! of the message. We split and join ourselves because a transport that does it holds its sender meanwhile.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::limits::{MESSAGE_BYTES, RECORD_BYTES};
+
+/// Splits `message` into records and gives each to `send`, until that fails. `scratch` is overwritten.
+///
+/// # Errors
+///
+/// What `send` says.
+pub fn split<E>(message: &[u8], scratch: &mut Vec<u8>, mut send: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    let mut pieces = message.chunks(PIECE_BYTES).peekable();
+    if pieces.peek().is_none() {
+        return send(&[LAST]);
+    }
+    while let Some(piece) = pieces.next() {
+        scratch.clear();
+        scratch.push(if pieces.peek().is_some() { MORE } else { LAST });
+        scratch.extend_from_slice(piece);
+        send(scratch)?;
+    }
+    Ok(())
+}
+
+/// Joins the records of one lane into messages.
+#[derive(Debug)]
+pub struct Joiner {
+    /// The pieces of a message whose last one has not come; all of them are charged to `budget`.
+    pieces: Vec<u8>,
+    budget: Budget,
+}
+
+impl Joiner {
+    /// A joiner that shares `budget` with the other lanes of its link.
+    #[must_use]
+    pub const fn new(budget: Budget) -> Self {
+        Self { pieces: Vec::new(), budget }
+    }
+
+    /// Takes the next record; gives the message it completes, if it does. A record that is a whole message is taken out of `record`.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`]; the lane cannot be used further.
+    pub fn join(&mut self, record: &mut Vec<u8>) -> Result<Option<Message>, JoinError> {
+        let (more, piece) = match record.as_slice() {
+            [MORE, piece @ ..] => (true, piece),
+            [LAST, piece @ ..] => (false, piece),
+            [first, ..] => return Err(JoinError::Unknown { first: *first }),
+            [] => return Err(JoinError::Empty),
+        };
+        if self.pieces.is_empty() && !more {
+            return Ok(Some(Message { bytes: std::mem::take(record), start: 1 }));
+        }
+        if !self.budget.charge(piece.len()) {
+            return Err(JoinError::TooLong { limit: MESSAGE_BYTES });
+        }
+        self.pieces.extend_from_slice(piece);
+        if more {
+            return Ok(None);
+        }
+        self.budget.refund(self.pieces.len());
+        Ok(Some(Message { bytes: std::mem::take(&mut self.pieces), start: 0 }))
+    }
+}
+
+impl Drop for Joiner {
+    fn drop(&mut self) {
+        self.budget.refund(self.pieces.len());
+    }
+}
+
+/// A whole message, still encoded.
+#[derive(Debug)]
+pub struct Message {
+    bytes: Vec<u8>,
+    /// Where in `bytes` the message begins: after the first byte of the record it came in, if it came in one.
+    start: usize,
+}
+
+impl Message {
+    /// The memory it lies in, to be used again.
+    #[must_use]
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+impl Deref for Message {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// What all messages of one link that are being joined may take together: [`MESSAGE_BYTES`].
+#[derive(Clone, Debug, Default)]
+pub struct Budget(Arc<AtomicUsize>);
+
+impl Budget {
+    fn charge(&self, bytes: usize) -> bool {
+        let charged = |held: usize| held.checked_add(bytes).filter(|held| *held <= MESSAGE_BYTES);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged).is_ok()
+    }
+
+    fn refund(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Why a record is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// It has no bytes.
+    #[error("an empty record")]
+    Empty,
+    /// It begins with something else than a record does.
+    #[error("a record that begins with {first:#04x}")]
+    Unknown {
+        /// The first byte.
+        first: u8,
+    },
+    /// The message it belongs to is too long, or all that are being joined are.
+    #[error("messages of more than {limit} bytes together")]
+    TooLong {
+        /// How long they may be.
+        limit: usize,
+    },
+}
+
+const LAST: u8 = 0;
+const MORE: u8 = 1;
+const PIECE_BYTES: usize = RECORD_BYTES - 1;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+use std::convert::Infallible;
+
+use super::*;
+
+fn records(message: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    let Ok(()) = split(message, &mut Vec::new(), |record| {
+        records.push(record.to_vec());
+        Ok::<(), Infallible>(())
+    });
+    records
+}
+
+#[test]
+fn messages_of_every_length_around_the_limits_survive_splitting() {
+    let mut joiner = Joiner::new(Budget::default());
+    for length in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 1 << 20] {
+        let message: Vec<u8> = (0..length).map(|index| index as u8).collect();
+        let records = records(&message);
+        assert!(records.iter().all(|record| record.len() <= RECORD_BYTES));
+        let (last, first) = records.split_last().unwrap();
+        for record in first {
+            assert!(joiner.join(&mut record.clone()).unwrap().is_none());
+        }
+        assert_eq!(*joiner.join(&mut last.clone()).unwrap().unwrap(), message[..]);
+    }
+}
+
+#[test]
+fn joining_never_holds_more_than_a_message_may_have() {
+    let mut joiner = Joiner::new(Budget::default());
+    let mut record = [&[MORE][..], &[7; PIECE_BYTES]].concat();
+    let most = MESSAGE_BYTES / PIECE_BYTES;
+    for _ in 0..most {
+        assert!(joiner.join(&mut record).unwrap().is_none());
+    }
+    assert_eq!(joiner.join(&mut record).unwrap_err(), JoinError::TooLong { limit: MESSAGE_BYTES });
+}
+
+#[test]
+fn lanes_share_one_budget_and_give_back_what_they_took() {
+    let budget = Budget::default();
+    let mut record = [&[MORE][..], &[7; PIECE_BYTES]].concat();
+    let mut first = Joiner::new(budget.clone());
+    for _ in 0..MESSAGE_BYTES / PIECE_BYTES {
+        assert!(first.join(&mut record).unwrap().is_none());
+    }
+    let mut second = Joiner::new(budget);
+    assert!(second.join(&mut record).is_err());
+    drop(first);
+    assert!(second.join(&mut record).unwrap().is_none());
+}
+
+#[test]
+fn what_is_no_record_is_refused() {
+    let mut joiner = Joiner::new(Budget::default());
+    assert_eq!(joiner.join(&mut Vec::new()).unwrap_err(), JoinError::Empty);
+    assert_eq!(joiner.join(&mut vec![9, 1, 2]).unwrap_err(), JoinError::Unknown { first: 9 });
+}

@@ -1,0 +1,141 @@
+//! The seam between a side and the remote objects it serves or calls.
+//!
+//! A side knows how to move messages and when; what an object, a reference or a callback is, it does not know. The object
+//! layer gives each side something to hand its messages to, and gets something to send and wait with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::{Invoke, Outcome, Release, Request, Return, ToParent};
+use crate::endpoint::OutletError;
+use crate::id::{CallId, ProcessId};
+
+/// What the parent serves objects with.
+pub trait Serve: Send + Sync {
+    /// Begins to serve a process; called once for each, before its first message.
+    fn open(&self, process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service>;
+}
+
+/// The parent's objects, as one process sees them.
+pub trait Service: Send + Sync {
+    /// Handles one message on the thread of the lane it came by; a call is answered through `answer`, once.
+    ///
+    /// # Errors
+    ///
+    /// [`Abuse`] when no honest child sends such a message; the process is ended.
+    fn handle(&self, message: ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Abuse>;
+
+    /// The process is gone: lets go of all it held. Called once, after which nothing is handled any more.
+    fn close(&self);
+}
+
+/// Sends the return of a call on the lane the call came by.
+pub trait Answer {
+    /// Sends it.
+    ///
+    /// # Errors
+    ///
+    /// [`OutletError`]; nothing was sent. When the link is closed, nobody waits.
+    fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError>;
+}
+
+/// Sends a child of the parent what it has not asked for. Never blocks.
+pub trait Notify: fmt::Debug + Send + Sync {
+    /// Calls a callback.
+    ///
+    /// # Errors
+    ///
+    /// [`NotifyError`]; nothing was sent.
+    fn invoke(&self, invoke: Invoke<'_>) -> Result<(), NotifyError>;
+
+    /// Gives callbacks back. A process that is gone is no error.
+    fn release(&self, release: Release);
+}
+
+/// Why a child was not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotifyError {
+    /// The process is gone.
+    #[error("the process is gone")]
+    Gone,
+    /// Too much lies unhandled in the process.
+    #[error(transparent)]
+    Backlog(#[from] crate::window::Full),
+}
+
+/// A message about objects that no honest child sends.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Abuse {
+    /// More references were given back than had been lent.
+    #[error("released {count} references to {id}, {lent} were lent")]
+    Release {
+        /// What was given back.
+        id: crate::id::LentId,
+        /// How many.
+        count: u32,
+        /// How many it had.
+        lent: u32,
+    },
+}
+
+/// How the object layer of a child calls the parent. From any thread.
+pub trait Caller: fmt::Debug + Send + Sync {
+    /// Sends `request` on the calling thread's lane and gives its outcome to `take`, once, on the calling thread.
+    ///
+    /// # Blocking
+    ///
+    /// Until the return is there, the link is closed or `within` has passed. On the loop thread nothing but the return is
+    /// handled meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`CallFailure`]; `take` was not called.
+    fn call(
+        &self,
+        request: Request<'_>,
+        within: Duration,
+        take: &mut dyn FnMut(Outcome<'_>),
+    ) -> Result<(), CallFailure>;
+
+    /// Gives objects back. Never blocks; a parent that is gone is no error.
+    fn release(&self, release: Release);
+}
+
+/// Why a call has no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallFailure {
+    /// The link is closed.
+    #[error("disconnected")]
+    Disconnected,
+    /// No return came in time; when it comes, [`LateReturns::late`] is told.
+    #[error("no answer in time")]
+    Deadline(CallId),
+    /// The request is too long to be sent.
+    #[error("{length} bytes are more than a message may have")]
+    TooLong {
+        /// The length of the message.
+        length: usize,
+    },
+    /// The request could not be encoded.
+    #[error("the request cannot be encoded")]
+    Unencodable,
+}
+
+/// What a child's loop hands the messages of the parent to that concern its callbacks. All on the loop thread.
+pub trait Callbacks {
+    /// Calls a callback.
+    fn invoke(&self, invoke: Invoke<'_>);
+
+    /// The parent gives callbacks back.
+    fn release(&self, release: Release);
+}
+
+/// Told of returns that nobody waits for any more, on the thread that found them. What they refer to has to be given back.
+pub trait LateReturns: fmt::Debug + Send + Sync {
+    /// The return of `call` came after its deadline.
+    fn late(&self, call: CallId, outcome: Outcome<'_>);
+}

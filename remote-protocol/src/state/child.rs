@@ -1,0 +1,227 @@
+//! A child's side of the link to its parent.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use crate::call;
+use crate::id::{FrameId, LoaderId, ProcessId};
+use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Versions, Welcome};
+use crate::state::Violation;
+use crate::window::{Debt, Full, Window};
+
+/// What a child knows of its parent, and decides about it.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    phase: Phase,
+    process: ProcessId,
+    hello: Option<ToParent<'static>>,
+    frames: BTreeSet<FrameId>,
+    registered: u32,
+    outbound: Window,
+    inbound: Debt,
+}
+
+/// What a session says of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The application's version: the parent has to have the same.
+    pub application: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No welcome yet.
+    Greeting,
+    Running,
+    /// Refused, or the last word has been said.
+    Ended,
+}
+
+/// What a message means to the driver.
+#[derive(Debug, PartialEq)]
+#[must_use]
+pub enum Received<'a> {
+    /// The parent accepts the child.
+    Ready(Welcome),
+    /// The parent has other versions; the child has to end.
+    Refused {
+        /// The child's.
+        child: Versions<'static>,
+        /// The parent's.
+        parent: Versions<'static>,
+    },
+    /// To be loaded.
+    Require {
+        /// For which loader.
+        loader: LoaderId,
+        /// The module's full path.
+        module: Cow<'a, str>,
+    },
+    /// To be told to the listeners of its port; then [`Session::handled`].
+    Event(Event<'a>),
+    /// The event was on its way to a frame that closed meanwhile; [`Session::handled`] at once.
+    Dropped {
+        /// See [`Event::cost`].
+        cost: u64,
+    },
+    /// The parent opened a frame.
+    FrameOpened {
+        /// The frame.
+        frame: FrameId,
+        /// Whether it is a tab.
+        tab: bool,
+    },
+    /// To be closed, by [`Session::close_frame`].
+    CloseFrame {
+        /// The frame.
+        frame: FrameId,
+    },
+    /// To be handed to the objects.
+    Object(call::ToChild<'a>),
+    /// To end, after all that came before.
+    Close,
+    /// Nothing to be done.
+    Nothing,
+}
+
+impl Session {
+    /// The session of a child that has a link and has said nothing yet.
+    #[must_use]
+    pub const fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            phase: Phase::Greeting,
+            process: ProcessId::new(0, 0),
+            hello: None,
+            frames: BTreeSet::new(),
+            registered: 0,
+            outbound: Window::new(0),
+            inbound: Debt::new(0),
+        }
+    }
+
+    /// Says hello, as the process `pid`; [`poll`](Self::poll) gives the message.
+    pub fn greet(&mut self, pid: u32) {
+        self.hello = Some(ToParent::Hello(Hello { versions: self.versions(), pid }));
+    }
+
+    /// Takes what the parent says.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`]; the child has to end.
+    pub fn receive<'a>(&mut self, message: ToChild<'a>) -> Result<Received<'a>, Violation> {
+        match (self.phase, message) {
+            (Phase::Greeting, ToChild::Welcome(welcome)) => {
+                self.phase = Phase::Running;
+                self.process = welcome.process;
+                self.outbound = Window::new(welcome.window);
+                self.inbound = Debt::new(welcome.window);
+                Ok(Received::Ready(welcome))
+            }
+            (Phase::Greeting, ToChild::Refuse(parent)) => {
+                self.phase = Phase::Ended;
+                Ok(Received::Refused { child: self.versions(), parent: parent.into_owned() })
+            }
+            (Phase::Running, message) => self.receive_running(message),
+            (Phase::Greeting, _) => Err(Violation::Unexpected { message: "a message", when: "before the welcome" }),
+            (Phase::Ended, _) => Ok(Received::Nothing),
+        }
+    }
+
+    /// Takes room for an event that is about to be sent. `false` when it is for a frame that is gone, or the last word has been
+    /// said: then it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when too much lies unhandled at the parent; wait for [`ToChild::Handled`] and try again.
+    pub fn admit(&mut self, event: &Event<'_>) -> Result<bool, Full> {
+        let gone = matches!(event.target, Target::Frame(frame) if !self.frames.contains(&frame));
+        if gone || self.phase != Phase::Running {
+            return Ok(false);
+        }
+        self.outbound.take(event.cost())?;
+        Ok(true)
+    }
+
+    /// Registers a new frame.
+    pub fn register_frame(&mut self, tab: bool) -> (FrameId, ToParent<'static>) {
+        self.registered = self.registered.saturating_add(1);
+        let frame = FrameId::registered(self.process, self.registered);
+        self.frames.insert(frame);
+        (frame, ToParent::RegisterFrame { frame, tab })
+    }
+
+    /// A frame is closed here, of the child's own accord or because the parent asked. `None` when it is gone already.
+    pub fn close_frame(&mut self, frame: FrameId) -> Option<ToParent<'static>> {
+        self.frames.remove(&frame).then_some(ToParent::FrameClosed { frame })
+    }
+
+    /// An event or invocation of the parent that cost this has been handled; gives what to tell it now, if anything.
+    pub fn handled(&mut self, cost: u64) -> Option<ToParent<'static>> {
+        self.inbound.add(cost).map(|cost| ToParent::Handled { cost })
+    }
+
+    /// Everything that arrived has been handled; gives what to tell the parent before waiting.
+    pub fn idle(&mut self) -> Option<ToParent<'static>> {
+        self.inbound.settle().map(|cost| ToParent::Handled { cost })
+    }
+
+    /// The parent has handled events that cost this.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`] when that is more than was sent.
+    pub const fn credit(&mut self, cost: u64) -> Result<(), Violation> {
+        let unhandled = self.outbound.unhandled();
+        if self.outbound.handled(cost) { Ok(()) } else { Err(Violation::HandledTooMuch { cost, unhandled }) }
+    }
+
+    /// Says the last word. `None` when it has been said.
+    pub fn end(&mut self) -> Option<ToParent<'static>> {
+        if self.phase != Phase::Running {
+            return None;
+        }
+        self.phase = Phase::Ended;
+        Some(ToParent::Bye)
+    }
+
+    /// The greeting, once.
+    pub const fn poll(&mut self) -> Option<ToParent<'static>> {
+        self.hello.take()
+    }
+
+    fn versions(&self) -> Versions<'static> {
+        Versions { protocol: PROTOCOL_VERSION, application: Cow::Owned(self.settings.application.clone()) }
+    }
+
+    fn receive_running<'a>(&mut self, message: ToChild<'a>) -> Result<Received<'a>, Violation> {
+        Ok(match message {
+            ToChild::Welcome(_) | ToChild::Refuse(_) => {
+                return Err(Violation::Unexpected { message: "Welcome", when: "a second time" });
+            }
+            ToChild::Require { loader, module } => Received::Require { loader, module },
+            ToChild::Event(event) => match event.target {
+                // It crossed with our own closing of the frame.
+                Target::Frame(frame) if !self.frames.contains(&frame) => Received::Dropped { cost: event.cost() },
+                _ => Received::Event(event),
+            },
+            ToChild::OpenFrame { frame, tab } => {
+                if !self.frames.insert(frame) {
+                    return Err(Violation::FrameTaken(frame));
+                }
+                Received::FrameOpened { frame, tab }
+            }
+            // It crossed with our own closing of the frame.
+            ToChild::CloseFrame { frame } if !self.frames.contains(&frame) => Received::Nothing,
+            ToChild::CloseFrame { frame } => Received::CloseFrame { frame },
+            ToChild::Object(message) => Received::Object(message),
+            ToChild::Handled { cost } => {
+                self.credit(cost)?;
+                Received::Nothing
+            }
+            ToChild::Close => Received::Close,
+        })
+    }
+}

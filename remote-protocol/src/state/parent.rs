@@ -1,0 +1,356 @@
+//! The parent's side of one child.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use crate::call::{self, Invoke, Release};
+use crate::id::{FrameId, LoaderId, ProcessId};
+use crate::limits;
+use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
+use crate::module::ModulePath;
+use crate::service::NotifyError;
+use crate::state::Violation;
+use crate::window::{Debt, Window};
+
+/// What the parent knows of one child, and decides about it.
+#[derive(Debug)]
+pub struct Session {
+    process: ProcessId,
+    settings: Settings,
+    phase: Phase,
+    /// What was to be sent before the child had said hello, in order.
+    held: VecDeque<ToChild<'static>>,
+    required: HashSet<(LoaderId, ModulePath)>,
+    /// All frames of the process, and whether they have been asked to close.
+    frames: BTreeMap<FrameId, Closing>,
+    outbound: Window,
+    inbound: Debt,
+}
+
+/// What a session keeps to.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The application's version: the child has to have the same.
+    pub application: String,
+    /// Whether the child is a process of its own.
+    pub remote: bool,
+    /// What may be unhandled each way; see [`Event::cost`].
+    pub window: u64,
+    /// How many frames the process may have.
+    pub frames: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { application: String::new(), remote: true, window: limits::WINDOW_BYTES as u64, frames: limits::FRAMES }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No hello yet.
+    Starting,
+    Running,
+    /// Asked to close; what it says is still heard.
+    Closing,
+    /// Has said its last word.
+    Ended,
+    /// The link is gone.
+    Gone,
+}
+
+type Closing = bool;
+
+/// What a message means to the driver.
+#[derive(Debug, PartialEq)]
+#[must_use]
+pub enum Received<'a> {
+    /// The child is accepted.
+    Ready,
+    /// The child has other versions than the parent; it has been told so.
+    Refused {
+        /// The child's.
+        child: Versions<'static>,
+        /// The parent's.
+        parent: Versions<'static>,
+    },
+    /// To be told to the listeners of its port; then [`Session::handled`].
+    Event(Event<'a>),
+    /// The child registered a frame.
+    FrameAttached {
+        /// The frame.
+        frame: FrameId,
+        /// Whether it is a tab.
+        tab: bool,
+    },
+    /// A frame is gone.
+    FrameDetached {
+        /// The frame.
+        frame: FrameId,
+    },
+    /// To be handed to the objects.
+    Object(call::ToParent<'a>),
+    /// To be reported.
+    Trouble(Trouble),
+    /// Nothing to be done.
+    Nothing,
+}
+
+/// Why something cannot be sent to the child.
+pub type SendRefused = NotifyError;
+
+impl Session {
+    /// The session of a process that has just been started.
+    #[must_use]
+    pub fn new(process: ProcessId, settings: Settings) -> Self {
+        Self {
+            process,
+            phase: Phase::Starting,
+            held: VecDeque::new(),
+            required: HashSet::new(),
+            frames: BTreeMap::new(),
+            outbound: Window::new(settings.window),
+            inbound: Debt::new(settings.window),
+            settings,
+        }
+    }
+
+    /// Takes what the child says.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation`]; the child has to be ended.
+    pub fn receive<'a>(&mut self, message: ToParent<'a>) -> Result<Received<'a>, Violation> {
+        match (self.phase, message) {
+            (Phase::Starting, ToParent::Hello(hello)) => Ok(self.hello(hello)),
+            (Phase::Running | Phase::Closing, message) => self.receive_running(message),
+            (phase, message) => Err(Violation::Unexpected {
+                message: name(&message),
+                when: if phase == Phase::Starting { "before hello" } else { "after the last message" },
+            }),
+        }
+    }
+
+    /// Asks the child to load a module, unless it has been asked before.
+    pub fn require(&mut self, loader: LoaderId, module: &ModulePath) -> Option<ToChild<'static>> {
+        if !self.takes_more() || !self.required.insert((loader, module.clone())) {
+            return None;
+        }
+        let module = Cow::Owned(module.as_str().to_owned());
+        self.send_or_hold(ToChild::Require { loader, module })
+    }
+
+    /// Emits an event.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`] when the process or the frame is gone or going, or too much lies unhandled.
+    pub fn emit<'a>(&mut self, event: Event<'a>) -> Result<Option<ToChild<'a>>, SendRefused> {
+        let gone = match event.target {
+            Target::Frame(frame) => self.frames.get(&frame) != Some(&false),
+            Target::Process | Target::Frames => false,
+        };
+        if gone || !self.takes_more() {
+            return Err(SendRefused::Gone);
+        }
+        self.outbound.take(event.cost())?;
+        Ok(self.send_or_hold(ToChild::Event(event)))
+    }
+
+    /// Calls a callback of the child.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused`] when the process is gone, or too much lies unhandled.
+    pub fn invoke<'a>(&mut self, invoke: Invoke<'a>) -> Result<ToChild<'a>, SendRefused> {
+        if !matches!(self.phase, Phase::Running | Phase::Closing) {
+            return Err(SendRefused::Gone);
+        }
+        self.outbound.take(invoke.cost())?;
+        Ok(ToChild::Object(call::ToChild::Invoke(invoke)))
+    }
+
+    /// Gives a callback back to the child.
+    #[must_use]
+    pub const fn release(&self, release: Release) -> Option<ToChild<'static>> {
+        match self.phase {
+            Phase::Running | Phase::Closing => Some(ToChild::Object(call::ToChild::Release(release))),
+            Phase::Starting | Phase::Ended | Phase::Gone => None,
+        }
+    }
+
+    /// Opens a frame in the process.
+    ///
+    /// # Errors
+    ///
+    /// [`SendRefused::Gone`] when the process is gone or going.
+    pub fn open_frame(&mut self, frame: FrameId, tab: bool) -> Result<Option<ToChild<'static>>, SendRefused> {
+        if !self.takes_more() {
+            return Err(SendRefused::Gone);
+        }
+        self.frames.insert(frame, false);
+        Ok(self.send_or_hold(ToChild::OpenFrame { frame, tab }))
+    }
+
+    /// Asks the child to close a frame; it is gone when the child says so. `None` when it has been asked before or is gone.
+    pub fn close_frame(&mut self, frame: FrameId) -> Option<ToChild<'static>> {
+        let closing = self.frames.get_mut(&frame).filter(|closing| !**closing)?;
+        *closing = true;
+        if !self.takes_more() {
+            return None;
+        }
+        self.send_or_hold(ToChild::CloseFrame { frame })
+    }
+
+    /// An event of the child that cost this has been handled; gives what to tell it now, if anything.
+    pub fn handled(&mut self, cost: u64) -> Option<ToChild<'static>> {
+        self.inbound.add(cost).map(|cost| ToChild::Handled { cost })
+    }
+
+    /// Everything that arrived has been handled; gives what to tell the child before waiting.
+    pub fn idle(&mut self) -> Option<ToChild<'static>> {
+        self.inbound.settle().map(|cost| ToChild::Handled { cost })
+    }
+
+    /// Asks the child to handle what was sent before and end. `None` when it has been asked before or is gone.
+    pub fn close(&mut self) -> Option<ToChild<'static>> {
+        if !self.takes_more() {
+            return None;
+        }
+        let message = self.send_or_hold(ToChild::Close);
+        if self.phase == Phase::Running {
+            self.phase = Phase::Closing;
+        }
+        message
+    }
+
+    /// The link is gone; gives the frames that go with it.
+    pub fn gone(&mut self) -> Vec<FrameId> {
+        self.phase = Phase::Gone;
+        self.held.clear();
+        std::mem::take(&mut self.frames).into_keys().collect()
+    }
+
+    /// What was held back while the child was starting, and may be sent now.
+    pub fn poll(&mut self) -> Option<ToChild<'static>> {
+        if self.phase == Phase::Starting {
+            return None;
+        }
+        let message = self.held.pop_front()?;
+        if message == ToChild::Close {
+            self.phase = Phase::Closing;
+        }
+        Some(message)
+    }
+
+    /// What has been sent and is not known to be handled.
+    #[must_use]
+    pub const fn unhandled(&self) -> u64 {
+        self.outbound.unhandled()
+    }
+
+    /// Whether the child has said that it ends of its own accord.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    fn hello(&mut self, hello: Hello<'_>) -> Received<'static> {
+        let parent =
+            Versions { protocol: PROTOCOL_VERSION, application: Cow::Owned(self.settings.application.clone()) };
+        if hello.versions != parent {
+            self.held.clear();
+            self.held.push_back(ToChild::Refuse(parent.clone()));
+            self.phase = Phase::Ended;
+            return Received::Refused { child: hello.versions.into_owned(), parent };
+        }
+        self.held.push_front(ToChild::Welcome(Welcome {
+            process: self.process,
+            remote: self.settings.remote,
+            window: self.settings.window,
+        }));
+        self.phase = Phase::Running;
+        Received::Ready
+    }
+
+    fn receive_running<'a>(&mut self, message: ToParent<'a>) -> Result<Received<'a>, Violation> {
+        Ok(match message {
+            ToParent::Hello(_) => {
+                return Err(Violation::Unexpected { message: "Hello", when: "a second time" });
+            }
+            ToParent::Event(event) => {
+                if !event.payload.references.is_empty() {
+                    return Err(Violation::ReferencesInEvent { count: event.payload.references.len() });
+                }
+                if event.loader != LoaderId::FIRST {
+                    return Err(Violation::NoSuchLoader(event.loader));
+                }
+                if let Target::Frame(frame) = event.target
+                    && !self.frames.contains_key(&frame)
+                {
+                    return Err(Violation::NoSuchFrame(frame));
+                }
+                Received::Event(event)
+            }
+            ToParent::RegisterFrame { frame, tab } => {
+                if !frame.is_from(self.process) || self.frames.contains_key(&frame) {
+                    return Err(Violation::FrameTaken(frame));
+                }
+                if self.frames.len() >= self.settings.frames {
+                    return Err(Violation::TooManyFrames { limit: self.settings.frames });
+                }
+                self.frames.insert(frame, false);
+                Received::FrameAttached { frame, tab }
+            }
+            ToParent::FrameClosed { frame } => {
+                self.frames.remove(&frame).ok_or(Violation::NoSuchFrame(frame))?;
+                Received::FrameDetached { frame }
+            }
+            ToParent::Object(message) => Received::Object(message),
+            ToParent::Handled { cost } => {
+                let unhandled = self.outbound.unhandled();
+                if !self.outbound.handled(cost) {
+                    return Err(Violation::HandledTooMuch { cost, unhandled });
+                }
+                Received::Nothing
+            }
+            ToParent::Trouble(trouble) => Received::Trouble(trouble),
+            ToParent::Bye => {
+                self.phase = Phase::Ended;
+                Received::Nothing
+            }
+        })
+    }
+
+    fn takes_more(&self) -> bool {
+        match self.phase {
+            Phase::Starting => self.held.back() != Some(&ToChild::Close),
+            Phase::Running => true,
+            Phase::Closing | Phase::Ended | Phase::Gone => false,
+        }
+    }
+
+    fn send_or_hold<'a>(&mut self, message: ToChild<'a>) -> Option<ToChild<'a>> {
+        if self.phase == Phase::Starting {
+            self.held.push_back(message.into_owned());
+            return None;
+        }
+        Some(message)
+    }
+}
+
+/// The name of a message, for errors.
+#[must_use]
+pub const fn name(message: &ToParent<'_>) -> &'static str {
+    match message {
+        ToParent::Hello(_) => "Hello",
+        ToParent::Event(_) => "Event",
+        ToParent::RegisterFrame { .. } => "RegisterFrame",
+        ToParent::FrameClosed { .. } => "FrameClosed",
+        ToParent::Object(call::ToParent::Call(_)) => "Call",
+        ToParent::Object(call::ToParent::Release(_)) => "Release",
+        ToParent::Handled { .. } => "Handled",
+        ToParent::Trouble(_) => "Trouble",
+        ToParent::Bye => "Bye",
+    }
+}

@@ -1,0 +1,68 @@
+use crate::codec::DecodeError;
+use crate::id::{FrameId, LaneId, LoaderId};
+use crate::link::Closure;
+use crate::record::JoinError;
+use crate::service::Abuse;
+
+/// What a peer did that no honest peer does. It ends the link to that peer, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// A message that cannot be decoded.
+    #[error("malformed message: {0}")]
+    Malformed(#[from] DecodeError),
+    /// A record that is none, or a message that is too long.
+    #[error("malformed record: {0}")]
+    Record(#[from] JoinError),
+    /// A link used wrongly.
+    #[error("{0}")]
+    Link(Closure),
+    /// A message that has no place where it came.
+    #[error("`{message}` {when}")]
+    Unexpected {
+        /// The message's name.
+        message: &'static str,
+        /// Why it has no place there.
+        when: &'static str,
+    },
+    /// A message that does not belong on its lane.
+    #[error("`{message}` on lane {lane}")]
+    WrongLane {
+        /// The message's name.
+        message: &'static str,
+        /// The lane.
+        lane: LaneId,
+    },
+    /// A loader that does not exist.
+    #[error("no loader {}", .0.0)]
+    NoSuchLoader(LoaderId),
+    /// A frame that the process has not got.
+    #[error("no frame {0} in this process")]
+    NoSuchFrame(FrameId),
+    /// A frame registered under an id that is in use or another's.
+    #[error("frame id {0} is not free")]
+    FrameTaken(FrameId),
+    /// More frames than a process may have.
+    #[error("more than {limit} frames")]
+    TooManyFrames {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// An event with references in it.
+    #[error("an event with {count} references")]
+    ReferencesInEvent {
+        /// How many.
+        count: usize,
+    },
+    /// Claims to have handled what was never sent.
+    #[error("handled {cost} of {unhandled} unhandled bytes")]
+    HandledTooMuch {
+        /// What is claimed.
+        cost: u64,
+        /// What was unhandled.
+        unhandled: u64,
+    },
+    /// Abuse of references.
+    #[error(transparent)]
+    Object(#[from] Abuse),
+}

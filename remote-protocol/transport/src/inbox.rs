@@ -1,0 +1,228 @@
+//! What every transport receives into.
+
+use std::array;
+use std::fmt;
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use remote_protocol::id::LaneId;
+use remote_protocol::limits::{LANES, MESSAGE_BYTES, MESSAGE_COST, RECORD_BYTES, WINDOW_BYTES};
+use remote_protocol::link::{CloseHandler, Closure, OpenError, Received};
+
+pub(crate) use self::lane::LaneReceiver;
+use self::queue::{Queue, Record};
+use crate::lock::lock;
+
+mod lane;
+mod queue;
+
+/// How much may lie in one end of a link, arrived and not received, unless the link is told otherwise. Each record
+/// counts its length and [`MESSAGE_COST`]; a peer that sends more is a [`Closure::Overflow`].
+///
+/// A peer that keeps the rules cannot get there: it sends no more than a window of events and callbacks, and outside
+/// the window the calls in flight and their returns, of which together no more than the longest message is
+/// reassembled. The rest is for calls of one record on every lane, and for what framing adds to small messages.
+pub const INBOX_BYTES: usize = WINDOW_BYTES + MESSAGE_BYTES + LANES as usize * 4 * RECORD_BYTES;
+
+/// One end's received records: a queue for each lane.
+///
+/// Locks are taken in the order `closure`, a queue, a handler; and no code of others runs under any of them.
+pub(crate) struct Inbox {
+    queues: [Queue; LANES as usize],
+    /// What the records in all queues cost.
+    cost: AtomicUsize,
+    limit: AtomicUsize,
+    /// Once set, never changed; every queue has the same.
+    closure: Mutex<Option<Closure>>,
+    /// Never set while `closure` is, so that what it holds does not outlive the link.
+    announce: Mutex<Option<Arc<Announce>>>,
+    /// Never set while `closure` is: then it has been called.
+    on_close: Mutex<Option<CloseHandler>>,
+}
+
+/// What is called with a lane that the peer opened.
+pub(crate) type Announce = dyn Fn(LaneId) + Send + Sync;
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            queues: array::from_fn(|_| Queue::default()),
+            cost: AtomicUsize::new(0),
+            limit: AtomicUsize::new(INBOX_BYTES),
+            closure: Mutex::new(None),
+            announce: Mutex::new(None),
+            on_close: Mutex::new(None),
+        }
+    }
+
+    /// Changes the limit, for records still to come.
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Marks a lane as taken by this side.
+    ///
+    /// The lane of a link that closed can be taken as long as something lies in it: a child's last words are
+    /// received even if it was gone before anybody listened.
+    pub(crate) fn open(&self, lane: LaneId) -> Result<(), OpenError> {
+        let Some(queue) = self.queue(lane) else {
+            return Err(OpenError::NoSuchLane(lane));
+        };
+        let mut state = queue.lock();
+        if state.taken {
+            return Err(OpenError::Taken(lane));
+        }
+        if state.closure.is_some() && state.records.is_empty() {
+            return Err(OpenError::Closed);
+        }
+        state.taken = true;
+        Ok(())
+    }
+
+    /// Sets what is called when the first record of a lane arrives that this side did not open.
+    pub(crate) fn on_announce(&self, announce: Arc<Announce>) {
+        let closure = lock(&self.closure);
+        let unused = match *closure {
+            None => lock(&self.announce).replace(announce),
+            Some(_) => Some(announce),
+        };
+        drop(closure);
+        drop(unused);
+    }
+
+    /// Sets what is called with the closure, once; now if there is one.
+    pub(crate) fn on_close(&self, handler: CloseHandler) {
+        let closure = lock(&self.closure);
+        if let Some(first) = *closure {
+            drop(closure);
+            handler(first);
+            return;
+        }
+        let replaced = lock(&self.on_close).replace(handler);
+        drop(closure);
+        drop(replaced);
+    }
+
+    /// Puts a record into its lane, from when it is `due` if that is later, and announces the lane if it is new.
+    ///
+    /// # Errors
+    ///
+    /// The closure, also if this record is its cause.
+    pub(crate) fn push(&self, lane: LaneId, record: &[u8], due: Option<Instant>) -> Result<(), Closure> {
+        let length = record.len();
+        let Some(queue) = self.queue(lane) else {
+            return Err(self.close(Closure::Misused { length }));
+        };
+        let mut state = queue.lock();
+        if let Some(closure) = state.closure {
+            return Err(closure);
+        }
+        let mut announce = None;
+        if lane != LaneId::MAIN && !state.taken {
+            announce = lock(&self.announce).clone();
+            if announce.is_none() {
+                drop(state);
+                return Err(self.close(Closure::Misused { length }));
+            }
+            state.taken = true;
+        }
+        let cost = length + MESSAGE_COST;
+        let limit = self.limit.load(Ordering::Relaxed);
+        if self.cost.fetch_add(cost, Ordering::Relaxed) + cost > limit {
+            self.cost.fetch_sub(cost, Ordering::Relaxed);
+            drop(state);
+            return Err(self.close(Closure::Overflow { limit }));
+        }
+        let mut bytes = state.spare.take(length);
+        bytes.extend_from_slice(record);
+        state.records.push_back(Record { bytes, due });
+        queue.notify(state);
+        if let Some(announce) = announce {
+            announce(lane);
+        }
+        Ok(())
+    }
+
+    /// Closes every lane, and gives the closure that counts: the first one.
+    pub(crate) fn close(&self, closure: Closure) -> Closure {
+        let mut current = lock(&self.closure);
+        if let Some(first) = *current {
+            return first;
+        }
+        *current = Some(closure);
+        let announce = lock(&self.announce).take();
+        let on_close = lock(&self.on_close).take();
+        for queue in &self.queues {
+            let mut state = queue.lock();
+            state.closure = Some(closure);
+            queue.notify(state);
+        }
+        drop(current);
+        drop(announce);
+        match closure {
+            Closure::Ended => tracing::debug!("the link ended"),
+            fault => tracing::warn!(%fault, "the peer broke the link"),
+        }
+        if let Some(handler) = on_close {
+            handler(closure);
+        }
+        closure
+    }
+
+    /// Closes, and lets go of what nobody will receive any more.
+    pub(crate) fn discard(&self) {
+        self.close(Closure::Ended);
+        for queue in &self.queues {
+            let records = mem::take(&mut queue.lock().records);
+            drop(records);
+        }
+    }
+
+    /// As [`Receive::recv`](remote_protocol::link::Receive::recv).
+    ///
+    /// A wake-up comes before records: several are one, so they delay no record by more than one call, whereas behind
+    /// a flood of records a wake-up would never be seen.
+    fn recv(&self, queue: &Queue, record: &mut Vec<u8>, deadline: Option<Instant>) -> Received {
+        let mut state = queue.lock();
+        loop {
+            if mem::take(&mut state.woken) {
+                return Received::Woken;
+            }
+            let due = state.records.front().and_then(|front| front.due);
+            let is_here = due.is_none_or(|due| due <= Instant::now());
+            if is_here && let Some(front) = state.records.pop_front() {
+                self.cost.fetch_sub(front.bytes.len() + MESSAGE_COST, Ordering::Relaxed);
+                let used = mem::replace(record, front.bytes);
+                state.spare.give(used);
+                return Received::Record;
+            }
+            if let (Some(closure), true) = (state.closure, state.records.is_empty()) {
+                return Received::Closed(closure);
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Received::TimedOut;
+            }
+            let until = due.into_iter().chain(deadline).min();
+            state = queue.wait(state, until);
+        }
+    }
+
+    fn queue(&self, lane: LaneId) -> Option<&Queue> {
+        self.queues.get(usize::from(lane.0))
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("cost", &self.cost.load(Ordering::Relaxed))
+            .field("limit", &self.limit.load(Ordering::Relaxed))
+            .field("closure", &*lock(&self.closure))
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! The child's way to a link.
+
+use std::io;
+
+use ipc_channel::ipc::{self, IpcSender};
+
+use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap, PATH_BYTES, into_io};
+use super::link::IpcLink;
+
+/// Joins the parent whose [`Server`](super::Server) has this address. Does not block.
+///
+/// # Errors
+///
+/// [`ConnectError`]; the child's way to end, since an address is good for one attempt.
+pub fn connect(address: &str) -> Result<IpcLink, ConnectError> {
+    if address.contains('\0') || (ADDRESS_IS_PATH && address.len() > PATH_BYTES) {
+        return Err(ConnectError::NoAddress);
+    }
+    let server = IpcSender::connect(address.to_owned()).map_err(ConnectError::Unreachable)?;
+    let (to_child, from_parent) = ipc::bytes_channel().map_err(ConnectError::Channel)?;
+    let (to_parent, from_child) = ipc::bytes_channel().map_err(ConnectError::Channel)?;
+    let link = IpcLink::start(to_parent, from_parent).map_err(ConnectError::Thread)?;
+    server
+        .send(Bootstrap::Channels(to_child, from_child))
+        .map_err(|error| ConnectError::Unreachable(into_io(error)))?;
+    Ok(link)
+}
+
+/// Why a child could not join its parent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// What was given cannot be the address of a server.
+    #[error("not the address of a server")]
+    NoAddress,
+    /// There is no server of this address, or no longer.
+    #[error("cannot reach the parent")]
+    Unreachable(#[source] io::Error),
+    /// The system gave no channel.
+    #[error("cannot make a channel")]
+    Channel(#[source] io::Error),
+    /// The system gave no thread.
+    #[error("cannot start the threads of the link")]
+    Thread(#[source] io::Error),
+}
