@@ -5,10 +5,12 @@
 //! passed both ways as `Remote<dyn Trait>`: one that comes back is the original. A [`Callback`] is a closure of the child that the
 //! parent can call later.
 //!
-//! ```
+//! A child asks the parent for an object and calls it; here the child is a thread, so that the example can run anywhere:
+//!
+//! ```standalone_crate
 //! use std::sync::Arc;
 //!
-//! use remote_object::{CallError, ChildExt, Exports, Remote};
+//! use remote_object::{CallError, Exports};
 //! use remote_parent::{Parent, ProcessOptions, Transport, this_module};
 //!
 //! #[remote_object::interface]
@@ -16,7 +18,6 @@
 //!     fn greet(&self, name: &str) -> Result<String, CallError>;
 //! }
 //!
-//! // In the parent.
 //! struct English;
 //!
 //! impl Greeter for English {
@@ -25,16 +26,35 @@
 //!     }
 //! }
 //!
-//! // In a child.
-//! remote_child::register_module!(main);
-//! fn main_of_child(child: &remote_child::Child) -> Result<(), Box<dyn std::error::Error>> {
-//!     let greeter = child.remote().require::<dyn Greeter>("greeter")?;
-//!     child.process().port().emit("greeting", &greeter.greet("World")?)?;
-//!     Ok(())
+//! /// What runs in the child.
+//! mod remote {
+//!     use remote_child::Child;
+//!     use remote_object::ChildExt;
+//!
+//!     use crate::Greeter;
+//!
+//!     remote_child::register_module!(main);
+//!     fn main(child: &Child) -> Result<(), Box<dyn std::error::Error>> {
+//!         let greeter = child.remote().require::<dyn Greeter>("greeter")?;
+//!         child.process().port().emit("greeting", &greeter.greet("World")?)?;
+//!         Ok(())
+//!     }
 //! }
-//! # use main_of_child as main_;
-//! # mod module {}
-//! # fn main() {}
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let parent = Parent::new()?;
+//!     let exports = Exports::new();
+//!     exports.module::<dyn Greeter>("greeter", Arc::new(English))?;
+//!     exports.serve(&parent);
+//!
+//!     let (heard, greetings) = std::sync::mpsc::channel();
+//!     parent.processes().port().on("greeting", move |_process, text: String| drop(heard.send(text)));
+//!     parent.remote_require("./remote", this_module!())?;
+//!     parent.processes().spawn_with(ProcessOptions::new().transport(Transport::Memory))?;
+//!     assert_eq!(greetings.recv()?, "Hello, World!"); // from the main process
+//!     assert_eq!(greetings.recv()?, "Hello, World!"); // from the child
+//!     Ok(parent.close()?)
+//! }
 //! ```
 #![forbid(unsafe_code)]
 
