@@ -28,8 +28,10 @@ struct Inner {
     shared: Rc<Shared>,
     listeners: SharedListeners<Frame>,
     content_listeners: RefCell<ContentListeners>,
-    detach: RefCell<Listeners<Rc<dyn Fn(&Frame)>>>,
+    detach: RefCell<Listeners<FrameListener>>,
 }
+
+pub(crate) type FrameListener = Rc<dyn Fn(&Frame)>;
 
 /// What a frame is to all loaders.
 pub(crate) struct Shared {

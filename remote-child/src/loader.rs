@@ -11,7 +11,7 @@ use remote_protocol::roster::Roster;
 
 use crate::child::{Child, UnloadReason};
 use crate::core::Core;
-use crate::frame::{ContentListeners, Frame, Shared};
+use crate::frame::{ContentListeners, Frame, FrameListener, Shared};
 use crate::module::Module;
 use crate::port::{self, SharedListeners};
 use crate::process::Process;
@@ -29,7 +29,6 @@ pub(crate) struct Loader {
     extensions: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
 }
 
-type FrameListener = Rc<dyn Fn(&Frame)>;
 type UnloadHandler = Box<dyn FnOnce(&UnloadReason)>;
 
 impl Loader {

@@ -140,7 +140,7 @@ impl Hub {
             match connection.emit(event) {
                 // One that goes meanwhile need not hear it.
                 Ok(()) | Err(NotifyError::Gone) => {}
-                Err(error) => result = result.and(Err(EmitError::not_sent(connection.id(), error))),
+                Err(error) => result = result.and_then(|()| Err(EmitError::not_sent(connection.id(), error))),
             }
         }
         result
