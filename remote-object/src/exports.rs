@@ -139,7 +139,7 @@ pub(crate) struct Server(pub(crate) Arc<Roots>);
 
 impl Serve for Server {
     fn open(&self, _process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service> {
-        let serving = Serving::new(Arc::clone(&self.0), child);
+        let serving = Serving::new(Arc::downgrade(&self.0), child);
         self.0.sessions().push(Arc::clone(&serving));
         Arc::new(ProcessService(serving))
     }

@@ -68,7 +68,6 @@ pub trait MethodResult {
     fn from_result(result: Result<Self::Value, Self::Error>) -> Self;
 
     #[doc(hidden)]
-    #[expect(clippy::missing_errors_doc, reason = "it is the identity")]
     fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
 

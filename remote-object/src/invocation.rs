@@ -62,10 +62,10 @@ impl<'a> Invocation<'a> {
             Ok(serve(arguments).into_result())
         });
         match served {
-            Ok(Ok(Ok(value))) => self.answer(method, &value, |value| Outcome::Done(value)),
+            Ok(Ok(Ok(value))) => self.answer(method, &value, None),
             Ok(Ok(Err(error))) => {
-                let report = Box::new(Report::of(&error, method.name));
-                self.answer(method, &error, |error| Outcome::Failed { report, error });
+                let report = Report::of(&error, method.name);
+                self.answer(method, &error, Some(report));
             }
             Ok(Err(refused)) => self.refuse(refused),
             Err(message) => {
@@ -86,19 +86,19 @@ impl<'a> Invocation<'a> {
         self.refuse(CallError::NoSuchMethod { interface: interface.to_owned(), method });
     }
 
-    fn answer<T: Serialize>(
-        self,
-        method: &'static Method,
-        value: &T,
-        outcome: impl FnOnce(Payload<'_>) -> Outcome<'_>,
-    ) {
+    /// Answers with a result or, where there is a report, with an error.
+    fn answer<T: Serialize>(self, method: &'static Method, value: &T, report: Option<Report>) {
         let Self { serving, call, answer, .. } = self;
         let receiver = Receiver::Child(Arc::clone(serving));
         let sent = contain(|| {
             scope::encode(receiver.clone(), value, |bytes, sending| {
                 let references = sending.references.clone();
                 let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
-                let sent = answer.send(Return { call, outcome: outcome(payload) });
+                let outcome = match report {
+                    None => Outcome::Done(payload),
+                    Some(report) => Outcome::Failed { report: Box::new(report), error: payload },
+                };
+                let sent = answer.send(Return { call, outcome });
                 sent.inspect_err(|_| scope::undo(&receiver, references))
             })
         });

@@ -45,7 +45,7 @@
 //!     let parent = Parent::new()?;
 //!     let exports = Exports::new();
 //!     exports.module::<dyn Greeter>("greeter", Arc::new(English))?;
-//!     exports.serve(&parent);
+//!     exports.serve(&parent)?;
 //!
 //!     let (heard, greetings) = std::sync::mpsc::channel();
 //!     parent.processes().port().on("greeting", move |_process, text: String| drop(heard.send(text)));

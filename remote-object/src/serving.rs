@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, Return, Selector, ToParent};
 use remote_protocol::codec::{self, CowBytes};
@@ -23,7 +23,8 @@ use crate::table::{Arrivals, Held, Lent, LentError};
 
 /// What one process has been lent, and what is held of it.
 pub(crate) struct Serving {
-    roots: Arc<Roots>,
+    /// Weak: what is exported may hold callbacks, and those hold us.
+    roots: Weak<Roots>,
     child: Arc<dyn Notify>,
     tables: Mutex<Tables>,
     closed: AtomicBool,
@@ -37,7 +38,7 @@ struct Tables {
 }
 
 impl Serving {
-    pub(crate) fn new(roots: Arc<Roots>, child: Arc<dyn Notify>) -> Arc<Self> {
+    pub(crate) fn new(roots: Weak<Roots>, child: Arc<dyn Notify>) -> Arc<Self> {
         let tables = Tables { objects: Lent::new(REFERENCES), ids: HashMap::new(), callbacks: Held::default() };
         Arc::new(Self { roots, child, tables: Mutex::new(tables), closed: AtomicBool::new(false) })
     }
@@ -150,7 +151,11 @@ impl Serving {
         root: &remote_protocol::call::Root<'_>,
         expected: Option<&str>,
     ) -> Result<Outcome<'static>, CallError> {
-        let object = self.roots.find(root).ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })?;
+        let object = self
+            .roots
+            .upgrade()
+            .and_then(|roots| roots.find(root))
+            .ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })?;
         let found = object.interface();
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(CallError::WrongInterface {
@@ -210,7 +215,9 @@ impl Service for ProcessService {
         drop(tables);
         // Their destructors are the application's.
         drop(objects);
-        self.0.roots.forget(&self.0);
+        if let Some(roots) = self.0.roots.upgrade() {
+            roots.forget(&self.0);
+        }
     }
 }
 

@@ -118,8 +118,9 @@ impl Connection {
 
     /// Begins to serve objects.
     pub(crate) fn serve(&self, serve: &dyn Serve) {
-        let Some(this) = self.weak.upgrade() else { return };
-        let _ = self.service.set(serve.open(self.id, this));
+        let child = Arc::new(WeakNotify { id: self.id, connection: Weak::clone(&self.weak) });
+        // There is one service for each connection: the hub takes one server.
+        let _ = self.service.set(serve.open(self.id, child));
     }
 
     pub(crate) fn service(&self) -> Option<&Arc<dyn Service>> {
@@ -331,13 +332,24 @@ impl<'a> Sendable<'a> for Option<ToChild<'a>> {
     }
 }
 
-impl Notify for Connection {
+/// What a service tells its child with. Weak: the connection holds the service.
+#[derive(Debug)]
+struct WeakNotify {
+    id: ProcessId,
+    connection: Weak<Connection>,
+}
+
+impl Notify for WeakNotify {
     fn invoke(&self, invoke: Invoke<'_>) -> Result<(), NotifyError> {
-        self.try_command(|session| session.invoke(invoke).map(Some))
+        let Some(connection) = self.connection.upgrade() else { return Err(NotifyError::Gone) };
+        connection.try_command(|session| session.invoke(invoke).map(Some))
     }
 
     fn release(&self, release: Release) {
-        self.command(|session| session.release(release));
+        match self.connection.upgrade() {
+            Some(connection) => drop(connection.command(|session| session.release(release))),
+            None => tracing::trace!(process = %self.id, "released after its process"),
+        }
     }
 }
 

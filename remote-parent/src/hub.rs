@@ -16,6 +16,7 @@ use remote_protocol::state::parent::{Session, Settings};
 use crate::connection::{Connection, Local};
 use crate::frame::{Frame, FrameOptions, OpenError};
 use crate::options::{Deadlines, ParentOptions};
+use crate::parent::AlreadyServed;
 use crate::port::{EmitError, SharedListeners};
 use crate::process::{DetachListener, Process, ProcessError};
 
@@ -125,12 +126,16 @@ impl Hub {
         }
     }
 
-    pub(crate) fn serve(&self, serve: Arc<dyn Serve>) {
+    pub(crate) fn serve(&self, serve: Arc<dyn Serve>) -> Result<(), AlreadyServed> {
         let mut connections = lock(&self.connections);
+        if connections.serve.is_some() {
+            return Err(AlreadyServed);
+        }
         for connection in connections.by_serial.values() {
             connection.serve(serve.as_ref());
         }
         connections.serve = Some(serve);
+        Ok(())
     }
 
     /// Sends an event to every process that can be reached.

@@ -43,7 +43,7 @@ pub use crate::detach::DetachReason;
 pub use crate::frame::{Frame, FrameOptions, OpenError};
 pub use crate::list::{Frames, Processes};
 pub use crate::options::{Deadlines, ParentOptions, ProcessOptions, Transport};
-pub use crate::parent::{CloseError, NewError, Parent};
+pub use crate::parent::{AlreadyServed, CloseError, NewError, Parent};
 pub use crate::port::{EmitError, Port, Subject};
 pub use crate::process::{Process, ProcessError};
 pub use crate::spawn::StartError;

@@ -70,8 +70,12 @@ impl Parent {
     }
 
     /// Serves objects to every present and future process. For crates that bring objects.
-    pub fn serve(&self, serve: Arc<dyn Serve>) {
-        self.hub.serve(serve);
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyServed`] when something else does.
+    pub fn serve(&self, serve: Arc<dyn Serve>) -> Result<(), AlreadyServed> {
+        self.hub.serve(serve)
     }
 
     /// Shares something with the modules in the main process, which find it with
@@ -154,6 +158,11 @@ pub enum NewError {
     #[error("the main process's loader does not start")]
     Main(#[source] StartError),
 }
+
+/// A parent serves objects already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this parent serves objects already")]
+pub struct AlreadyServed;
 
 /// Processes had to be killed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,11 +50,11 @@ impl<T> Lent<T> {
         }
         let entry = Some(Entry { value, count: 0, kept: true });
         self.len += 1;
-        if let Some(slot) = self.free.pop() {
-            if let Some(vacant) = self.slots.get_mut(slot as usize) {
-                vacant.entry = entry;
-                return Ok(LentId { slot, generation: vacant.generation });
-            }
+        if let Some(slot) = self.free.pop()
+            && let Some(vacant) = self.slots.get_mut(slot as usize)
+        {
+            vacant.entry = entry;
+            return Ok(LentId { slot, generation: vacant.generation });
         }
         let slot = u32::try_from(self.slots.len()).map_err(|_| LentError::Full { limit: self.limit })?;
         self.slots.push(Slot { generation: 0, entry });
