@@ -18,6 +18,8 @@ pub struct Session {
     process: ProcessId,
     settings: Settings,
     phase: Phase,
+    /// Whether the child has said its last word.
+    ended: bool,
     /// What was to be sent before the child had said hello, in order.
     held: VecDeque<ToChild<'static>>,
     required: HashSet<(LoaderId, ModulePath)>,
@@ -106,6 +108,7 @@ impl Session {
         Self {
             process,
             phase: Phase::Starting,
+            ended: false,
             held: VecDeque::new(),
             required: HashSet::new(),
             frames: BTreeMap::new(),
@@ -249,10 +252,10 @@ impl Session {
         self.outbound.unhandled()
     }
 
-    /// Whether the child has said that it ends of its own accord.
+    /// Whether the child has said that it ends; true also when it is gone.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.phase == Phase::Ended
+    pub const fn has_ended(&self) -> bool {
+        self.ended
     }
 
     fn hello(&mut self, hello: Hello<'_>) -> Received<'static> {
@@ -317,6 +320,7 @@ impl Session {
             ToParent::Trouble(trouble) => Received::Trouble(trouble),
             ToParent::Bye => {
                 self.phase = Phase::Ended;
+                self.ended = true;
                 Received::Nothing
             }
         })
