@@ -3,6 +3,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use remote_protocol::id::LoaderId;
+use remote_protocol::message::Trouble;
 use remote_protocol::service::{Callbacks, Caller, LateReturns};
 
 use crate::core::Core;
@@ -40,10 +42,11 @@ impl Child {
     /// What other threads reach the loop thread with.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle { lanes: Arc::clone(&self.core().lanes) }
+        Handle { lanes: Arc::clone(&self.core().lanes), loader: self.loader.id }
     }
 
-    /// Runs `handler` once, before everything is unloaded: when the process is asked to stop, or its parent is gone.
+    /// Runs `handler` once, before everything of this loader is unloaded: when the parent unloads it or asks the process to stop, or
+    /// when the parent is gone. Handlers run last registered first, after all frames have detached.
     pub fn on_unload(&self, handler: impl FnOnce(&UnloadReason) + 'static) {
         self.loader.on_unload(Box::new(handler));
     }
@@ -54,11 +57,22 @@ impl Child {
         self.core().close();
     }
 
-    /// Something kept for the life of the loop, one of each type; made by `make` when it is asked for first.
+    /// Something kept until the loader is unloaded, one of each type; made by `make` when it is asked for first.
     ///
-    /// This is how other crates attach to a child what belongs to it.
+    /// This is how other crates attach to a loader what belongs to it.
     pub fn extension<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
-        self.loader.extension(make)
+        self.loader.extensions.get_or_make(make)
+    }
+
+    /// Something kept for the life of the process's loop, whatever loader asks for it; otherwise as [`extension`](Self::extension).
+    pub fn process_extension<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
+        self.core().extensions.get_or_make(make)
+    }
+
+    /// The loader this belongs to.
+    #[must_use]
+    pub fn loader_id(&self) -> LoaderId {
+        self.loader.id
     }
 
     /// How objects of the parent are called. For crates that bring objects.
@@ -80,7 +94,7 @@ impl Child {
 
     /// Reports to the parent that a callback made at `made_at` failed. For crates that bring objects.
     pub fn report_callback(&self, made_at: String, message: String) {
-        self.core().report(remote_protocol::message::Trouble::CallbackFailed { made_at, message });
+        self.loader.report(Trouble::CallbackFailed { made_at, message });
     }
 
     fn core(&self) -> &Core {
@@ -98,16 +112,37 @@ impl fmt::Debug for Child {
 #[derive(Clone)]
 pub struct Handle {
     lanes: Arc<Lanes>,
+    loader: LoaderId,
 }
 
 impl Handle {
     /// Runs `task` on the loop thread, after what is running there now. Tasks run in the order they were posted. Never blocks.
     ///
+    /// A task whose loader has been unloaded when its turn comes is dropped.
+    ///
     /// # Errors
     ///
     /// [`LoopEnded`] when the loop has ended; the task is dropped.
     pub fn run(&self, task: impl FnOnce(&Child) + Send + 'static) -> Result<(), LoopEnded> {
-        self.lanes.post(Box::new(task))
+        let loader = self.loader;
+        self.lanes.post(Box::new(move |core| {
+            if let Some(loader) = core.loader(loader) {
+                task(&Child::new(loader));
+            }
+        }))
+    }
+
+    /// Runs `task` as [`run`](Self::run) does, with what [`Child::process_extension`] keeps, whether or not the loader is still there.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_with<T: 'static>(&self, task: impl FnOnce(&T) + Send + 'static) -> Result<(), LoopEnded> {
+        self.lanes.post(Box::new(move |core| {
+            if let Some(extension) = core.extensions.get::<T>() {
+                task(&extension);
+            }
+        }))
     }
 }
 
@@ -126,6 +161,8 @@ pub struct LoopEnded;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnloadReason {
+    /// The parent unloaded the loader, for this reason of its own.
+    Unloaded(String),
     /// The parent asked the process to stop, or the process closed itself.
     Shutdown,
     /// The parent is gone.
@@ -135,6 +172,7 @@ pub enum UnloadReason {
 impl fmt::Display for UnloadReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Unloaded(reason) => reason,
             Self::Shutdown => "shutdown",
             Self::Disconnected => "disconnected",
         })

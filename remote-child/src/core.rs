@@ -17,7 +17,9 @@ use remote_protocol::record::Budget;
 use remote_protocol::service::{CallFailure, Callbacks, LateReturns};
 use remote_protocol::state::child::Session;
 
+use crate::child::UnloadReason;
 use crate::driver::Shared as HostShared;
+use crate::extensions::Extensions;
 use crate::frame::{Frame, FrameOptions, Shared};
 use crate::lanes::Lanes;
 use crate::loader::Loader;
@@ -35,12 +37,13 @@ pub(crate) struct Core {
     pub(crate) loaders: RefCell<BTreeMap<LoaderId, Rc<Loader>>>,
     frames: RefCell<BTreeMap<FrameId, Rc<Shared>>>,
     callbacks: RefCell<Option<Rc<dyn Callbacks>>>,
+    pub(crate) extensions: Extensions,
     closing: Cell<bool>,
 }
 
 impl Core {
     pub(crate) fn new(session: Session, host: Option<HostShared>, lanes: Arc<Lanes>, rx: Box<dyn Receive>) -> Rc<Self> {
-        let inlet = MainInlet::new(rx, lanes.budget.clone());
+        let inlet = MainInlet::new(rx);
         Rc::new(Self {
             session: RefCell::new(session),
             welcome: OnceCell::new(),
@@ -50,6 +53,7 @@ impl Core {
             loaders: RefCell::default(),
             frames: RefCell::default(),
             callbacks: RefCell::default(),
+            extensions: Extensions::default(),
             closing: Cell::new(false),
         })
     }
@@ -124,9 +128,9 @@ impl Core {
     }
 
     /// Reports trouble in the application's code to the parent.
-    pub(crate) fn report(&self, trouble: Trouble) {
+    pub(crate) fn report(&self, loader: LoaderId, trouble: Trouble) {
         tracing::warn!(%trouble);
-        self.send(Some(ToParent::Trouble(trouble)));
+        self.send(Some(ToParent::Trouble { loader, trouble }));
     }
 
     pub(crate) fn emit(&self, event: Event<'_>) -> Result<(), EmitError> {
@@ -167,7 +171,10 @@ impl Core {
             _ => ControlFlow::Continue(message),
         })
         .map_err(|failure| match failure {
-            WaitFailure::Deadline => CallFailure::Deadline(id),
+            WaitFailure::Deadline => {
+                self.lanes.given_up(id);
+                CallFailure::Deadline(id)
+            }
             WaitFailure::Closed => CallFailure::Disconnected,
         })
     }
@@ -244,6 +251,26 @@ impl Core {
         drop(shared);
     }
 
+    /// Makes a loader; it sees the frames that are there.
+    pub(crate) fn open_loader(self: &Rc<Self>, id: LoaderId) {
+        let loader = Loader::new(id, Rc::clone(self));
+        let frames: Vec<_> = self.frames.borrow().iter().map(|(id, shared)| (*id, Rc::clone(shared))).collect();
+        for (id, shared) in frames {
+            loader.attach_frame(id, &shared);
+        }
+        self.loaders.borrow_mut().insert(id, loader);
+    }
+
+    /// Unloads a loader, and tells the parent after everything its modules said.
+    pub(crate) fn unload(&self, id: LoaderId, reason: &UnloadReason) {
+        let Some(loader) = self.loader(id) else { return };
+        loader.unload(reason);
+        let removed = self.loaders.borrow_mut().remove(&id);
+        drop(removed);
+        let message = self.session.borrow().unloaded(id);
+        self.send(message);
+    }
+
     pub(crate) fn close_all_frames(&self) {
         loop {
             let Some(id) = self.frames.borrow().first_key_value().map(|(id, _)| *id) else { return };
@@ -274,8 +301,8 @@ pub(crate) struct MainInlet {
 }
 
 impl MainInlet {
-    fn new(rx: Box<dyn Receive>, budget: Budget) -> Self {
-        Self { inlet: RefCell::new(Inlet::new(rx, budget)), deferred: RefCell::default() }
+    fn new(rx: Box<dyn Receive>) -> Self {
+        Self { inlet: RefCell::new(Inlet::new(rx, Budget::default())), deferred: RefCell::default() }
     }
 
     /// Waits for the next message and handles it.

@@ -5,18 +5,18 @@ use std::time::Instant;
 
 use remote_protocol::call;
 use remote_protocol::codec;
+use remote_protocol::contain::contain;
 use remote_protocol::endpoint::Pause;
 use remote_protocol::id::{LaneId, LoaderId};
 use remote_protocol::limits;
 use remote_protocol::link::Link;
-use remote_protocol::message::{ToChild, Versions};
+use remote_protocol::message::{ToChild, Trouble, Versions};
 use remote_protocol::state::Violation;
 use remote_protocol::state::child::{Received, Session, Settings};
 
-use crate::child::{Child, UnloadReason};
+use crate::child::UnloadReason;
 use crate::core::Core;
 use crate::lanes::Lanes;
-use crate::loader::Loader;
 
 /// Runs the loop of a child on this thread until it ends. [`init`](crate::init) does so in a process of its own; this is for hosting a
 /// child on a thread of another process, over a link in memory.
@@ -80,16 +80,10 @@ fn run_core(core: &Rc<Core>) -> Ended {
     core.session().borrow_mut().greet(std::process::id());
     let hello = core.session().borrow_mut().poll();
     core.send(hello);
-    let loader = Loader::new(LoaderId::FIRST, Rc::clone(core));
-    core.loaders.borrow_mut().insert(LoaderId::FIRST, Rc::clone(&loader));
-    let child = Child::new(loader);
     loop {
         while let Some(task) = core.lanes.next_task() {
-            if let Err(panic) = remote_protocol::contain::contain(|| task(&child)) {
-                core.report(remote_protocol::message::Trouble::ListenerPanicked {
-                    event: "task".to_owned(),
-                    message: panic,
-                });
+            if let Err(message) = contain(|| task(core)) {
+                core.report(LoaderId::FIRST, Trouble::ListenerPanicked { event: "task".to_owned(), message });
             }
         }
         if core.is_closing() {
@@ -133,28 +127,26 @@ fn receive(core: &Rc<Core>) -> Result<Step, Violation> {
 
 fn handle(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
     let message: ToChild<'_> = codec::decode(message)?;
+    let cost = message.cost();
     let received = core.session().borrow_mut().receive(message)?;
     match received {
         Received::Ready(welcome) => core.welcomed(welcome),
         Received::Refused { child, parent } => return Ok(Step::End(Ended::Refused { child, parent })),
+        Received::OpenLoader { loader } => core.open_loader(loader),
+        Received::Unload { loader, reason } => core.unload(loader, &UnloadReason::Unloaded(reason.into_owned())),
         Received::Require { loader, module } => {
             core.loader(loader).ok_or(Violation::NoSuchLoader(loader))?.load(&module);
         }
         Received::Event(event) => {
-            let cost = event.cost();
             core.loader(event.loader).ok_or(Violation::NoSuchLoader(event.loader))?.tell(&event);
-            handled(core, cost);
         }
-        Received::Dropped { cost } => handled(core, cost),
         Received::FrameOpened { frame, tab } => core.attach_frame(frame, tab, None),
         Received::CloseFrame { frame } => core.close_frame(frame),
         Received::Object(call::ToChild::Return(answer)) => core.lanes.late(answer.call, answer.outcome),
         Received::Object(call::ToChild::Invoke(invoke)) => {
-            let cost = invoke.cost();
             if let Some(callbacks) = core.callbacks() {
                 callbacks.invoke(invoke);
             }
-            handled(core, cost);
         }
         Received::Object(call::ToChild::Release(release)) => {
             if let Some(callbacks) = core.callbacks() {
@@ -164,12 +156,11 @@ fn handle(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
         Received::Close => return Ok(Step::End(Ended::Closed)),
         Received::Nothing => {}
     }
+    if cost > 0 {
+        let message = core.session().borrow_mut().handled(cost);
+        core.send(message);
+    }
     Ok(Step::On)
-}
-
-fn handled(core: &Core, cost: u64) {
-    let message = core.session().borrow_mut().handled(cost);
-    core.send(message);
 }
 
 /// Unloads everything, in the order that modules rely on: frames, handlers, then what they registered.
@@ -182,6 +173,7 @@ fn finish(core: &Rc<Core>, ended: &Ended) {
     for loader in core.all_loaders() {
         loader.unload(&reason);
     }
+    core.extensions.clear();
     let bye = core.session().borrow_mut().end();
     core.send(bye);
     drop(core.lanes.end());

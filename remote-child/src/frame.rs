@@ -125,7 +125,7 @@ impl Frame {
             loop {
                 let Some(listener) = listeners.borrow_mut().next(&event.name, capture, &mut turn) else { break };
                 if let Err(message) = contain(|| listener(self, event)) {
-                    self.inner.loader.core().report(Trouble::ListenerPanicked { event: event.name.clone(), message });
+                    self.inner.loader.report(Trouble::ListenerPanicked { event: event.name.clone(), message });
                 }
             }
         }

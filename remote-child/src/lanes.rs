@@ -8,13 +8,13 @@ use remote_protocol::call::{self, Call, Outcome, Release, Request};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{CallId, LaneId};
-use remote_protocol::limits::LANES;
+use remote_protocol::limits::{LANES, RECORD_BYTES};
 use remote_protocol::link::{Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::record::Budget;
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 
-use crate::child::{Child, LoopEnded};
+use crate::child::LoopEnded;
 use crate::core::Core;
 
 /// What every thread of a child reaches the parent with: the main lane's outlet, and lanes for calls.
@@ -24,7 +24,6 @@ use crate::core::Core;
 pub(crate) struct Lanes {
     link: Arc<dyn Link>,
     outlet: Mutex<Outlet>,
-    pub(crate) budget: Budget,
     calls: AtomicU32,
     pool: Mutex<Pool>,
     /// Notified when a lane is put back into the pool.
@@ -35,12 +34,15 @@ pub(crate) struct Lanes {
     waker: Waker,
 }
 
-pub(crate) type Task = Box<dyn FnOnce(&Child) + Send>;
+pub(crate) type Task = Box<dyn FnOnce(&Core) + Send>;
 
 #[derive(Default)]
 struct Pool {
     free: Vec<CallLane>,
     opened: u8,
+    /// The call that has the right to be long. The parent joins the messages of all these lanes within one budget, so that there is one
+    /// at a time, until its return.
+    long: Option<CallId>,
 }
 
 impl Lanes {
@@ -48,7 +50,6 @@ impl Lanes {
         let lanes = Self {
             link,
             outlet: Mutex::new(Outlet::new(main.tx)),
-            budget: Budget::default(),
             calls: AtomicU32::new(0),
             pool: Mutex::default(),
             returned: Condvar::new(),
@@ -62,7 +63,7 @@ impl Lanes {
     /// Sends on the main lane, from any thread. Never blocks.
     pub(crate) fn send(&self, message: &ToParent<'_>) -> Result<(), OutletError> {
         // An encoder that panicked left nothing behind: every message starts anew.
-        self.outlet.lock().unwrap_or_else(PoisonError::into_inner).send(message)
+        self.outlet.lock().unwrap_or_else(PoisonError::into_inner).send(message).map(drop)
     }
 
     pub(crate) fn post(&self, task: Task) -> Result<(), LoopEnded> {
@@ -89,7 +90,14 @@ impl Lanes {
         let _ = self.late.set(late);
     }
 
+    pub(crate) fn given_up(&self, call: CallId) {
+        if let Some(late) = self.late.get() {
+            late.given_up(call);
+        }
+    }
+
     pub(crate) fn late(&self, call: CallId, outcome: Outcome<'_>) {
+        self.end_long(call);
         if let Some(late) = self.late.get() {
             late.late(call, outcome);
         }
@@ -109,16 +117,61 @@ impl Lanes {
             if pool.opened + 1 < LANES {
                 pool.opened += 1;
                 let lane = self.link.open(LaneId(pool.opened)).ok()?;
-                return Some(CallLane::new(lane, &self.budget));
+                return Some(CallLane::new(lane));
             }
             let left = deadline.checked_duration_since(Instant::now())?;
             (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
+    fn call_on_lane(
+        &self,
+        id: CallId,
+        message: &ToParent<'_>,
+        deadline: Instant,
+        take: &mut dyn FnMut(Outcome<'_>),
+    ) -> Result<(), CallFailure> {
+        let Some(mut lane) = self.take(deadline) else {
+            // No lane became free, or the link is closed.
+            let closed = Instant::now() < deadline;
+            return Err(if closed { CallFailure::Disconnected } else { CallFailure::Deadline(id) });
+        };
+        let result = match lane.outlet.send(message) {
+            Ok(_) => lane.wait_for_return(id, deadline, take, self),
+            Err(error) => Err(failure(error)),
+        };
+        if result == Err(CallFailure::Deadline(id)) {
+            // Before another thread can come across the late return.
+            self.given_up(id);
+        }
+        self.put_back(lane);
+        result
+    }
+
+    /// Waits for the right to send a long message.
+    fn take_long(&self, call: CallId, deadline: Instant) -> bool {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        while pool.long.is_some() {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        pool.long = Some(call);
+        true
+    }
+
+    /// The parent has the whole of a long message.
+    fn end_long(&self, call: CallId) {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.long == Some(call) {
+            pool.long = None;
+            drop(pool);
+            self.returned.notify_all();
+        }
+    }
+
     fn put_back(&self, lane: CallLane) {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner).free.push(lane);
-        self.returned.notify_one();
+        self.returned.notify_all();
     }
 }
 
@@ -136,16 +189,14 @@ impl Caller for Lanes {
             self.send(&message).map_err(failure)?;
             return core.wait_for_return(id, deadline, take);
         }
-        let Some(mut lane) = self.take(deadline) else {
-            // No lane became free, or the link is closed.
-            let closed = Instant::now() < deadline;
-            return Err(if closed { CallFailure::Disconnected } else { CallFailure::Deadline(id) });
-        };
-        let result = match lane.outlet.send(&message) {
-            Ok(()) => lane.wait_for_return(id, deadline, take, self),
-            Err(error) => Err(failure(error)),
-        };
-        self.put_back(lane);
+        let long = is_long(&message);
+        if long && !self.take_long(id, deadline) {
+            return Err(CallFailure::Deadline(id));
+        }
+        let result = self.call_on_lane(id, &message, deadline, take);
+        if long && result != Err(CallFailure::Deadline(id)) {
+            self.end_long(id);
+        }
         result
     }
 
@@ -168,8 +219,9 @@ struct CallLane {
 }
 
 impl CallLane {
-    fn new(lane: Lane, budget: &Budget) -> Self {
-        Self { outlet: Outlet::new(lane.tx), inlet: Inlet::new(lane.rx, budget.clone()) }
+    fn new(lane: Lane) -> Self {
+        // The parent is trusted with our memory: its lanes share no budget.
+        Self { outlet: Outlet::new(lane.tx), inlet: Inlet::new(lane.rx, Budget::default()) }
     }
 
     /// Only returns come on these lanes; one of an earlier call, which its caller gave up, may come first.
@@ -185,7 +237,12 @@ impl CallLane {
                 Ok(message) => message,
                 Err(Pause::Woken) => continue,
                 Err(Pause::TimedOut) => return Err(CallFailure::Deadline(id)),
-                Err(Pause::Closed | Pause::Violation(_)) => return Err(CallFailure::Disconnected),
+                Err(Pause::Closed) => return Err(CallFailure::Disconnected),
+                Err(Pause::Violation(violation)) => {
+                    tracing::error!(%violation, "the parent broke the protocol");
+                    lanes.link.close();
+                    return Err(CallFailure::Disconnected);
+                }
             };
             let returned = match codec::decode(&message) {
                 Ok(ToChild::Object(call::ToChild::Return(answer))) if answer.call == id => {
@@ -209,6 +266,20 @@ impl CallLane {
         }
     }
 }
+
+/// Whether a call takes more than one record, or nearly.
+fn is_long(message: &ToParent<'_>) -> bool {
+    match message {
+        ToParent::Object(call::ToParent::Call(Call { request: Request::Method { arguments, .. }, .. })) => {
+            let references = arguments.references.len().saturating_mul(REFERENCE_BYTES);
+            arguments.bytes.0.len().saturating_add(references) > RECORD_BYTES / 2
+        }
+        _ => false,
+    }
+}
+
+/// More than a reference takes, its place in the source included.
+const REFERENCE_BYTES: usize = 512;
 
 /// What a message that was not sent means to a call.
 fn failure(error: OutletError) -> CallFailure {

@@ -37,6 +37,7 @@ mod process;
 
 mod core;
 mod driver;
+mod extensions;
 mod lanes;
 
 pub use crate::child::{Child, Handle, LoopEnded, UnloadReason};
@@ -47,7 +48,8 @@ pub use crate::list::Frames;
 pub use crate::module::{Module, ModuleFunction, Outcome};
 pub use crate::port::{EmitError, Port, Subject};
 pub use crate::process::Process;
-pub use remote_protocol::id::{FrameId, ProcessId};
+pub use remote_protocol::event::{Event, EventKey};
+pub use remote_protocol::id::{FrameId, LoaderId, ProcessId};
 pub use remote_protocol::listeners::ListenerId;
 
 #[doc(hidden)]

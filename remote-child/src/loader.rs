@@ -1,6 +1,5 @@
-use std::any::{Any, TypeId};
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use remote_protocol::contain::contain;
@@ -11,6 +10,7 @@ use remote_protocol::roster::Roster;
 
 use crate::child::{Child, UnloadReason};
 use crate::core::Core;
+use crate::extensions::Extensions;
 use crate::frame::{ContentListeners, Frame, FrameListener, Shared};
 use crate::module::Module;
 use crate::port::{self, SharedListeners};
@@ -26,7 +26,8 @@ pub(crate) struct Loader {
     pub(crate) content_listeners: RefCell<ContentListeners>,
     pub(crate) frames: RefCell<Roster<FrameId, Frame, FrameListener, FrameListener>>,
     unload: RefCell<Vec<UnloadHandler>>,
-    extensions: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
+    pub(crate) extensions: Extensions,
+    unloaded: Cell<bool>,
 }
 
 type UnloadHandler = Box<dyn FnOnce(&UnloadReason)>;
@@ -42,7 +43,8 @@ impl Loader {
             content_listeners: RefCell::default(),
             frames: RefCell::default(),
             unload: RefCell::default(),
-            extensions: RefCell::default(),
+            extensions: Extensions::default(),
+            unloaded: Cell::new(false),
         })
     }
 
@@ -58,11 +60,11 @@ impl Loader {
         tracing::debug!(module = path, "loading");
         let module = path.to_owned();
         let Some(run) = Module::find(path) else {
-            return self.core.report(Trouble::UnknownModule { module });
+            return self.report(Trouble::UnknownModule { module });
         };
         let child = Child::new(Rc::clone(self));
         if let Err(message) = contain(|| run(&child)).unwrap_or_else(|panic| Err(format!("panicked: {panic}"))) {
-            self.core.report(Trouble::ModuleFailed { module, message });
+            self.report(Trouble::ModuleFailed { module, message });
         }
     }
 
@@ -119,8 +121,17 @@ impl Loader {
         self.unload.borrow_mut().push(handler);
     }
 
-    /// Lets the modules know that they end, and lets go of what they registered. Handlers run last registered first.
+    pub(crate) fn is_unloaded(&self) -> bool {
+        self.unloaded.get()
+    }
+
+    /// Lets the modules know that they end, and lets go of what they registered: the frames detach, whose content can still be
+    /// read, then the handlers run, last registered first.
     pub(crate) fn unload(&self, reason: &UnloadReason) {
+        let frames = self.frames.borrow().items();
+        for frame in frames {
+            self.detach_frame(frame.id());
+        }
         loop {
             let Some(handler) = self.unload.borrow_mut().pop() else { break };
             self.contain("unload", || handler(reason));
@@ -132,24 +143,19 @@ impl Loader {
             self.frames.take(),
         );
         drop(listeners);
-        drop(self.extensions.take());
+        self.unloaded.set(true);
+        self.extensions.clear();
     }
 
-    pub(crate) fn extension<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
-        let kept = self.extensions.borrow().get(&TypeId::of::<T>()).cloned();
-        if let Some(kept) = kept.and_then(|kept| kept.downcast().ok()) {
-            return kept;
-        }
-        let made = Rc::new(make());
-        let kept: Rc<dyn Any> = Rc::clone(&made) as Rc<dyn Any>;
-        self.extensions.borrow_mut().insert(TypeId::of::<T>(), kept);
-        made
+    /// Reports trouble in the code of this loader's modules.
+    pub(crate) fn report(&self, trouble: Trouble) {
+        self.core.report(self.id, trouble);
     }
 
     /// Runs code of the application; a panic is reported as that of a listener for `event`.
     pub(crate) fn contain(&self, event: &str, code: impl FnOnce()) {
         if let Err(message) = contain(code) {
-            self.core.report(Trouble::ListenerPanicked { event: event.to_owned(), message });
+            self.report(Trouble::ListenerPanicked { event: event.to_owned(), message });
         }
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use remote_protocol::contain::contain;
-use remote_protocol::event::{self, Arrived, PayloadError};
+use remote_protocol::event::{self, Arrived, EventKey, PayloadError};
 use remote_protocol::listeners::{ListenerId, Listeners};
 use remote_protocol::message::{Event, Target, Trouble};
 use serde::Serialize;
@@ -46,22 +46,40 @@ impl<S: Subject> Port<S> {
     /// # Errors
     ///
     /// [`EmitError`]; nothing was sent.
-    pub fn emit<P: Serialize + ?Sized>(&self, event: &str, payload: &P) -> Result<(), EmitError> {
-        let (form, payload) = event::encode(event, payload)?;
-        let event = Event { loader: self.loader.id, target: self.target, name: event.into(), form, payload };
+    pub fn emit<P: Serialize + ?Sized>(&self, event: impl EventKey<P>, payload: &P) -> Result<(), EmitError> {
+        if self.loader.is_unloaded() {
+            return Err(EmitError::Unloaded);
+        }
+        let (name, form) = (event.name(), event.form());
+        let payload = event::encode(name, form, payload)?;
+        let event = Event { loader: self.loader.id, target: self.target, name: name.into(), form, payload };
         self.loader.core().emit(event)
     }
 
     /// Calls `listener` for each event of this name.
     ///
     /// An event that carries something else than a `P` is reported to the parent, naming both.
-    pub fn on<P: DeserializeOwned>(&self, event: &str, listener: impl Fn(&S, P) + 'static) -> ListenerId {
-        self.listeners.borrow_mut().add(event, false, read(listener))
+    pub fn on<P: DeserializeOwned>(&self, event: impl EventKey<P>, listener: impl Fn(&S, P) + 'static) -> ListenerId {
+        self.add(&event, false, listener)
     }
 
     /// Calls `listener` for the next event of this name, and not again.
-    pub fn once<P: DeserializeOwned>(&self, event: &str, listener: impl Fn(&S, P) + 'static) -> ListenerId {
-        self.listeners.borrow_mut().add(event, true, read(listener))
+    pub fn once<P: DeserializeOwned>(&self, event: impl EventKey<P>, listener: impl Fn(&S, P) + 'static) -> ListenerId {
+        self.add(&event, true, listener)
+    }
+
+    fn add<P: DeserializeOwned>(
+        &self,
+        event: &impl EventKey<P>,
+        once: bool,
+        listener: impl Fn(&S, P) + 'static,
+    ) -> ListenerId {
+        let form = event.form();
+        let listener: Listener<S> = Rc::new(move |subject, arrived| {
+            listener(subject, arrived.payload(form)?);
+            Ok(())
+        });
+        self.listeners.borrow_mut().add(event.name(), once, listener)
     }
 
     /// Removes a listener. `false` when it is not there any more.
@@ -82,15 +100,8 @@ pub(crate) fn tell<S: Subject>(listeners: &SharedListeners<S>, subject: &S, even
             Ok(Err(error)) => Trouble::Payload(error),
             Err(message) => Trouble::ListenerPanicked { event: event.name().to_owned(), message },
         };
-        loader.core().report(trouble);
+        loader.report(trouble);
     }
-}
-
-fn read<S: Subject, P: DeserializeOwned>(listener: impl Fn(&S, P) + 'static) -> Listener<S> {
-    Rc::new(move |subject, event| {
-        listener(subject, event.payload()?);
-        Ok(())
-    })
 }
 
 impl<S: Subject> Clone for Port<S> {
@@ -120,6 +131,9 @@ pub enum EmitError {
         /// How long was waited.
         after: Duration,
     },
+    /// The parent has unloaded the loader that the port is of.
+    #[error("the loader of this port is unloaded")]
+    Unloaded,
     /// The parent is gone.
     #[error("the parent is gone")]
     Disconnected,

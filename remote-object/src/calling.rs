@@ -27,7 +27,7 @@ pub(crate) struct Calling {
     deadline_millis: AtomicU64,
     proxies: Mutex<Proxies>,
     callbacks: Mutex<Lent<()>>,
-    /// What calls that were given up had sent: the parent may still come to it.
+    /// What calls that were given up had sent: the parent may still come to it. Each has an entry until its return comes.
     late: Mutex<HashMap<CallId, Vec<Arrival>>>,
     closed: AtomicBool,
 }
@@ -55,7 +55,7 @@ impl Calling {
             looper,
             deadline_millis: AtomicU64::new(u64::try_from(CALL.as_millis()).unwrap_or(u64::MAX)),
             proxies: Mutex::default(),
-            // The parent limits how many it holds.
+            // The parent limits how many it takes.
             callbacks: Mutex::new(Lent::new(usize::MAX)),
             late: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -93,8 +93,9 @@ impl Calling {
         };
         Err(match failure {
             CallFailure::Deadline(call) => {
-                if !kept.is_empty() {
-                    lock(&self.late).insert(call, kept);
+                // Unless the return has come meanwhile.
+                if let Some(late) = lock(&self.late).get_mut(&call) {
+                    *late = kept;
                 }
                 CallError::Deadline { method: method(), after: within }
             }
@@ -173,6 +174,8 @@ impl Calling {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         drop(lock(&self.callbacks).drain());
+        let late = std::mem::take(&mut *lock(&self.late));
+        drop(late);
     }
 }
 
@@ -181,6 +184,10 @@ impl Calling {
 pub(crate) struct Late(pub(crate) Arc<Calling>);
 
 impl LateReturns for Late {
+    fn given_up(&self, call: CallId) {
+        lock(&self.0.late).insert(call, Vec::new());
+    }
+
     fn late(&self, call: CallId, outcome: Outcome<'_>) {
         let kept = lock(&self.0.late).remove(&call);
         let references = match outcome {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use remote_child::{Child, Handle};
+use remote_child::{Child, Handle, LoaderId};
 use remote_protocol::id::LentId;
 use remote_protocol::service::Callbacks;
 
@@ -19,8 +19,21 @@ pub trait ChildExt {
 
 impl ChildExt for Child {
     fn remote(&self) -> Context {
-        let extension = self.extension(|| Extension::new(self));
+        let extension = self.process_extension(|| Extension::new(self));
+        self.extension(|| LoaderExtension { loader: self.loader_id(), closures: Rc::clone(&extension.0) });
         Context::new(self.clone(), Rc::clone(&extension.0))
+    }
+}
+
+/// What is kept until a loader is unloaded: its callbacks go with it.
+struct LoaderExtension {
+    loader: LoaderId,
+    closures: Rc<Closures>,
+}
+
+impl Drop for LoaderExtension {
+    fn drop(&mut self) {
+        self.closures.forget_loader(self.loader);
     }
 }
 
@@ -31,7 +44,7 @@ impl Extension {
     fn new(child: &Child) -> Self {
         let looper = Arc::new(LoopHandle(child.handle()));
         let calling = Calling::new(child.caller(), looper);
-        let closures = Closures::new(child.clone(), Arc::clone(&calling));
+        let closures = Closures::new(Arc::clone(&calling));
         child.serve(Rc::clone(&closures) as Rc<dyn Callbacks>, Arc::new(Late(calling)));
         Self(closures)
     }
@@ -47,16 +60,11 @@ struct LoopHandle(Handle);
 
 impl Loop for LoopHandle {
     fn invoke(&self, id: LentId, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool {
-        let call = move |child: &Child| closures(child).call(id, &argument, arrivals);
-        self.0.run(call).is_ok()
+        self.0.run_with(move |extension: &Extension| extension.0.call(id, &argument, arrivals)).is_ok()
     }
 
     fn forget(&self, id: LentId) {
         // A loop that has ended has dropped all closures.
-        let _ = self.0.run(move |child| closures(child).forget(id));
+        let _ = self.0.run_with(move |extension: &Extension| extension.0.forget(id));
     }
-}
-
-fn closures(child: &Child) -> Rc<Closures> {
-    child.remote().closures()
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remote_child::Child;
+use remote_child::{Child, LoaderId};
 use remote_protocol::call::{CallError, Invoke, Outcome, Release, Request, Root};
 use remote_protocol::contain::contain;
 use remote_protocol::id::LentId;
@@ -67,16 +67,12 @@ impl Context {
             closure(scope::decode(bytes, arrivals).map_err(|error| error.to_string())?);
             Ok(())
         });
-        Callback::new(self.closures.add(Location::caller(), call))
+        Callback::new(self.closures.add(self.child.clone(), Location::caller(), call))
     }
 
     /// How long calls of this process may take from now on; 30 s if nothing is said.
     pub fn set_call_deadline(&self, deadline: Duration) {
         self.closures.calling.set_deadline(deadline);
-    }
-
-    pub(crate) fn closures(&self) -> Rc<Closures> {
-        Rc::clone(&self.closures)
     }
 
     fn look_up<T: Interface + ?Sized>(&self, root: Root<'_>) -> Result<Remote<T>, CallError> {
@@ -120,11 +116,12 @@ impl fmt::Debug for Context {
 /// The closures behind the callbacks of a child, on its loop thread.
 pub(crate) struct Closures {
     calling: Arc<Calling>,
-    child: RefCell<Option<Child>>,
     by_id: RefCell<HashMap<LentId, Rc<Entry>>>,
 }
 
 struct Entry {
+    /// Who made it, to whose errors its own are added.
+    child: Child,
     made_at: String,
     /// Empty while it runs.
     closure: RefCell<Option<Closure>>,
@@ -133,13 +130,13 @@ struct Entry {
 type Closure = Box<dyn FnMut(&[u8], Vec<Arrival>) -> Result<(), String>>;
 
 impl Closures {
-    pub(crate) fn new(child: Child, calling: Arc<Calling>) -> Rc<Self> {
-        Rc::new(Self { calling, child: RefCell::new(Some(child)), by_id: RefCell::default() })
+    pub(crate) fn new(calling: Arc<Calling>) -> Rc<Self> {
+        Rc::new(Self { calling, by_id: RefCell::default() })
     }
 
-    fn add(&self, made_at: &'static Location<'static>, closure: Closure) -> AnyCallback {
+    fn add(&self, child: Child, made_at: &'static Location<'static>, closure: Closure) -> AnyCallback {
         let made = self.calling.make_callback(made_at);
-        let entry = Entry { made_at: made_at.to_string(), closure: RefCell::new(Some(closure)) };
+        let entry = Entry { child, made_at: made_at.to_string(), closure: RefCell::new(Some(closure)) };
         self.by_id.borrow_mut().insert(made.id(), Rc::new(entry));
         AnyCallback::Made(made)
     }
@@ -159,7 +156,7 @@ impl Closures {
         let called = contain(|| closure(argument, arrivals));
         entry.closure.replace(Some(closure));
         if let Err(message) = called.unwrap_or_else(|panic| Err(format!("panicked: {panic}"))) {
-            self.report(&entry.made_at, message);
+            entry.child.report_callback(entry.made_at.clone(), message);
         }
     }
 
@@ -168,15 +165,13 @@ impl Closures {
         self.calling.close();
         let gone = self.by_id.take();
         drop(gone);
-        let child = self.child.take();
-        drop(child);
     }
 
-    fn report(&self, made_at: &str, message: String) {
-        let child = self.child.borrow().clone();
-        if let Some(child) = child {
-            child.report_callback(made_at.to_owned(), message);
-        }
+    /// Drops the closures of a loader, outside the borrow.
+    pub(crate) fn forget_loader(&self, loader: LoaderId) {
+        let of_loader = |_: &LentId, entry: &mut Rc<Entry>| entry.child.loader_id() == loader;
+        let gone: Vec<_> = self.by_id.borrow_mut().extract_if(of_loader).collect();
+        drop(gone);
     }
 }
 
@@ -184,7 +179,8 @@ impl Callbacks for Closures {
     fn invoke(&self, invoke: Invoke<'_>) {
         match self.calling.arrive(invoke.argument.references) {
             Ok(arrivals) => self.call(invoke.callback, &invoke.argument.bytes.0, arrivals),
-            Err(reason) => self.report("unknown", reason),
+            // The parent sends callbacks to no child, so that it does not come to this.
+            Err(reason) => tracing::error!(%reason, "the parent called a callback wrongly"),
         }
     }
 

@@ -6,7 +6,7 @@ use remote_protocol::call::{CallError, Outcome, Report, Return, Selector};
 use remote_protocol::codec::CowBytes;
 use remote_protocol::contain::contain;
 use remote_protocol::id::CallId;
-use remote_protocol::payload::Payload;
+use remote_protocol::payload::{Payload, Reference};
 use remote_protocol::service::Answer;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,8 @@ pub struct Invocation<'a> {
     serving: &'a Arc<Serving>,
     call: CallId,
     method: Selector<'a>,
-    arguments: Payload<'a>,
+    arguments: &'a [u8],
+    references: Vec<Reference<'a>>,
     answer: &'a mut dyn Answer,
 }
 
@@ -28,10 +29,11 @@ impl<'a> Invocation<'a> {
         serving: &'a Arc<Serving>,
         call: CallId,
         method: Selector<'a>,
-        arguments: Payload<'a>,
+        arguments: &'a [u8],
+        references: Vec<Reference<'a>>,
         answer: &'a mut dyn Answer,
     ) -> Self {
-        Self { serving, call, method, arguments, answer }
+        Self { serving, call, method, arguments, references, answer }
     }
 
     /// The fingerprint of the method that is called; `None` when it is called by a name that none of `methods` has.
@@ -49,13 +51,12 @@ impl<'a> Invocation<'a> {
         if let Selector::Named(_) = self.method {
             return self.refuse(refused("this method is called by its interface only".to_owned()));
         }
-        let arrivals = match self.serving.arrive(std::mem::take(&mut self.arguments.references)) {
+        let arrivals = match self.serving.arrive(std::mem::take(&mut self.references)) {
             Ok(arrivals) => arrivals,
             Err(reason) => return self.refuse(refused(reason)),
         };
-        let Cow::Borrowed(bytes) = self.arguments.bytes.0 else {
-            return self.refuse(refused("they do not lie in the message".to_owned()));
-        };
+        let bytes = self.arguments;
+        let _under_way = self.serving.begin(method.name);
         // Both the application's `Deserialize` and its method may panic.
         let served = contain(|| {
             let arguments = scope::decode(bytes, arrivals).map_err(|error| refused(error.to_string()))?;
@@ -78,7 +79,7 @@ impl<'a> Invocation<'a> {
     /// Answers that the object has no such method.
     pub fn no_such_method(mut self, interface: &'static str) {
         // Nobody looks at them, so they are given back.
-        drop(self.serving.arrive(std::mem::take(&mut self.arguments.references)));
+        drop(self.serving.arrive(std::mem::take(&mut self.references)));
         let method = match &self.method {
             Selector::Typed(fingerprint) => format!("with the fingerprint {:#018x}", fingerprint.0),
             Selector::Named(name) => format!("`{name}`"),

@@ -27,6 +27,8 @@ pub(crate) struct Serving {
     roots: Weak<Roots>,
     child: Arc<dyn Notify>,
     tables: Mutex<Tables>,
+    /// The methods that are being served at this moment; as many as the process has lanes, at most.
+    under_way: Mutex<Vec<&'static str>>,
     closed: AtomicBool,
 }
 
@@ -40,7 +42,13 @@ struct Tables {
 impl Serving {
     pub(crate) fn new(roots: Weak<Roots>, child: Arc<dyn Notify>) -> Arc<Self> {
         let tables = Tables { objects: Lent::new(REFERENCES), ids: HashMap::new(), callbacks: Held::default() };
-        Arc::new(Self { roots, child, tables: Mutex::new(tables), closed: AtomicBool::new(false) })
+        Arc::new(Self {
+            roots,
+            child,
+            tables: Mutex::new(tables),
+            under_way: Mutex::default(),
+            closed: AtomicBool::new(false),
+        })
     }
 
     /// Counts an object as lent: the same object, the same id.
@@ -62,6 +70,16 @@ impl Serving {
             drop(objects.unkeep(id));
         }
         Ok(id)
+    }
+
+    /// A method begins to be served; it ends when what this gives is dropped.
+    pub(crate) fn begin(self: &Arc<Self>, method: &'static str) -> UnderWay {
+        self.under_way_now().push(method);
+        UnderWay { serving: Arc::clone(self), method }
+    }
+
+    fn under_way_now(&self) -> MutexGuard<'_, Vec<&'static str>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes back a reference that was not sent after all.
@@ -99,7 +117,13 @@ impl Serving {
                     serving: Arc::clone(self),
                     arrivals: Arrivals::default(),
                 };
-                let held = self.tables().callbacks.arrive(id, make);
+                let mut tables = self.tables();
+                if tables.callbacks.len() >= REFERENCES && !tables.callbacks.contains(id) {
+                    drop(tables);
+                    self.child.release(Release { id, count: 1 });
+                    return Err(format!("more than {REFERENCES} callbacks of one process"));
+                }
+                let held = tables.callbacks.arrive(id, make);
                 Ok(Arrival::Callback(AnyCallback::Held(held)))
             }
         };
@@ -118,7 +142,8 @@ impl Serving {
                 let object = self.tables().objects.get(id).cloned();
                 match object {
                     Some(object) => {
-                        let invocation = Invocation::new(self, call.id, method, arguments, answer);
+                        let Payload { bytes, references } = arguments;
+                        let invocation = Invocation::new(self, call.id, method, &bytes.0, references, answer);
                         object.dispatch(invocation);
                     }
                     None => self.refuse(call.id, id, &method, arguments.references, answer),
@@ -190,6 +215,21 @@ impl Serving {
     }
 }
 
+/// A method that is being served.
+pub(crate) struct UnderWay {
+    serving: Arc<Serving>,
+    method: &'static str,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut under_way = self.serving.under_way_now();
+        if let Some(index) = under_way.iter().position(|method| *method == self.method) {
+            under_way.swap_remove(index);
+        }
+    }
+}
+
 /// What a process is served with. A newtype, because serving needs the `Arc`.
 pub(crate) struct ProcessService(pub(crate) Arc<Serving>);
 
@@ -205,6 +245,10 @@ impl Service for ProcessService {
             }
         }
         Ok(())
+    }
+
+    fn under_way(&self) -> Vec<String> {
+        self.0.under_way_now().iter().map(ToString::to_string).collect()
     }
 
     fn close(&self) {
@@ -258,6 +302,7 @@ impl HeldCallback {
             crate::scope::undo(&crate::scope::Receiver::Child(Arc::clone(&self.serving)), references);
             match error {
                 NotifyError::Backlog(full) => CallbackError::Backlog(full),
+                NotifyError::TooLong { .. } => CallbackError::Unsendable { reason: error.to_string() },
                 _ => CallbackError::Detached { made_at: self.made_at.to_string() },
             }
         })

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use remote_protocol::call::{Invoke, Release};
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError};
-use remote_protocol::id::{FrameId, LaneId, ProcessId};
+use remote_protocol::id::{FrameId, LaneId, LoaderId, ProcessId};
 use remote_protocol::link::{self, Link, SendError, Waker};
-use remote_protocol::listeners::Turn;
 use remote_protocol::message::{Event, ToChild};
 use remote_protocol::record::Budget;
 use remote_protocol::service::{Notify, NotifyError, Serve, Service};
@@ -20,8 +19,12 @@ use shared_child::SharedChild;
 
 use crate::detach::DetachReason;
 use crate::frame::Frame;
-use crate::hub::lock;
+use crate::hub::{Hub, Turns, lock};
 use crate::lane;
+use crate::log;
+use crate::options::Executor;
+use crate::process::{LastHeard, Streams};
+use crate::watchdog::Watchdog;
 
 /// The parent's end of what joins it with one process.
 pub(crate) struct Connection {
@@ -30,7 +33,9 @@ pub(crate) struct Connection {
     state: Mutex<State>,
     link: OnceLock<Arc<dyn Link>>,
     waker: OnceLock<Waker>,
-    pub(crate) budget: Budget,
+    /// What the lanes other than the main one share.
+    pub(crate) lane_budget: Budget,
+    executor: Option<Arc<dyn Executor>>,
     /// What the process's thread does before it handles the next message.
     local: Mutex<VecDeque<Local>>,
     /// `None` inside for a process that is a thread of ours.
@@ -38,6 +43,10 @@ pub(crate) struct Connection {
     service: OnceLock<Arc<dyn Service>>,
     /// Whether the child has been welcomed, so that calls may come.
     running: AtomicBool,
+    look: Mutex<Look>,
+    unresponsive: AtomicBool,
+    /// The kind of the last message that was handled.
+    last: Mutex<Option<&'static str>>,
     end: Mutex<End>,
     /// Notified when something in `end` changes.
     ended: Condvar,
@@ -56,30 +65,45 @@ struct End {
     link_closed: bool,
     /// The reason when it is ours.
     verdict: Option<DetachReason>,
-    /// Whether everybody has been told that the process is gone.
-    told: bool,
+    /// Whether the process is gone and, unless an executor does that, everybody has been told.
+    gone: bool,
     /// The thread that tells, which must not wait for itself.
     driver: Option<thread::ThreadId>,
+    /// What was being served when the link closed.
+    calls: Vec<String>,
+}
+
+/// What the watchdog saw when it last looked.
+#[derive(Default)]
+struct Look {
+    progress: u64,
+    since: Option<Instant>,
 }
 
 /// Something that a thread of the parent wants told on the process's thread.
 pub(crate) enum Local {
-    FrameAttached(Frame, Option<Turn>),
+    FrameAttached(Turns<Frame>),
+    Unresponsive,
+    Responsive,
 }
 
 impl Connection {
-    pub(crate) fn new(id: ProcessId, session: Session) -> Arc<Self> {
+    pub(crate) fn new(id: ProcessId, session: Session, executor: Option<Arc<dyn Executor>>) -> Arc<Self> {
         Arc::new_cyclic(|weak| Self {
             id,
             weak: Weak::clone(weak),
             state: Mutex::new(State { session, outlet: None }),
             link: OnceLock::new(),
             waker: OnceLock::new(),
-            budget: Budget::default(),
+            lane_budget: Budget::default(),
+            executor,
             local: Mutex::default(),
             child: OnceLock::new(),
             service: OnceLock::new(),
             running: AtomicBool::new(false),
+            look: Mutex::default(),
+            unresponsive: AtomicBool::new(false),
+            last: Mutex::default(),
             end: Mutex::default(),
             ended: Condvar::new(),
         })
@@ -106,14 +130,18 @@ impl Connection {
         let weak = Weak::clone(&self.weak);
         link.on_close(Box::new(move |_closure| {
             if let Some(connection) = weak.upgrade() {
-                lock(&connection.end).link_closed = true;
+                let calls = connection.service().map(|service| service.under_way()).unwrap_or_default();
+                let mut end = lock(&connection.end);
+                end.link_closed = true;
+                end.calls = calls;
+                drop(end);
                 connection.ended.notify_all();
             }
         }));
         let _ = self.waker.set(main.rx.waker());
         lock(&self.state).outlet = Some(Outlet::new(main.tx));
         let _ = self.link.set(link);
-        Ok(Inlet::new(main.rx, self.budget.clone()))
+        Ok(Inlet::new(main.rx, Budget::default()))
     }
 
     /// Begins to serve objects.
@@ -125,6 +153,10 @@ impl Connection {
 
     pub(crate) fn service(&self) -> Option<&Arc<dyn Service>> {
         self.service.get()
+    }
+
+    pub(crate) const fn executor(&self) -> Option<&Arc<dyn Executor>> {
+        self.executor.as_ref()
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -142,7 +174,7 @@ impl Connection {
         let mut state = lock(&self.state);
         let message = command(&mut state.session)?;
         if let (Some(message), Some(outlet)) = (message.sendable(), &mut state.outlet) {
-            send(outlet, &message);
+            self.send_on(outlet, &message);
         }
         Some(())
     }
@@ -150,7 +182,11 @@ impl Connection {
     /// Sends a message that needs no decision, such as the answer to a call.
     pub(crate) fn send(&self, message: &ToChild<'_>) -> Result<(), OutletError> {
         match &mut lock(&self.state).outlet {
-            Some(outlet) => outlet.send(message),
+            Some(outlet) => {
+                let bytes = outlet.send(message)?;
+                log::sent(self.id, message, bytes);
+                Ok(())
+            }
             None => Err(OutletError::Link(SendError::Closed)),
         }
     }
@@ -161,14 +197,71 @@ impl Connection {
         let State { session, outlet } = &mut *state;
         if let Some(outlet) = outlet {
             while let Some(message) = session.poll() {
-                send(outlet, &message);
+                self.send_on(outlet, &message);
             }
         }
         self.running.store(true, Ordering::Release);
     }
 
-    pub(crate) fn emit(&self, event: &Event<'_>) -> Result<(), NotifyError> {
-        self.try_command(|session| session.emit(event.borrowed()))
+    pub(crate) fn emit(&self, hub: &Arc<Hub>, event: &Event<'_>) -> Result<(), NotifyError> {
+        self.try_command(|session| session.emit(event.borrowed()))?;
+        Watchdog::wake(hub);
+        Ok(())
+    }
+
+    pub(crate) fn has_loader(&self, loader: LoaderId) -> bool {
+        self.with_session(|session| session.loaders().any(|open| open == loader))
+    }
+
+    /// Whether something that was sent is not known to be handled.
+    pub(crate) fn is_outstanding(&self) -> bool {
+        self.with_session(|session| session.unhandled() > 0)
+    }
+
+    pub(crate) fn is_responsive(&self) -> bool {
+        !self.unresponsive.load(Ordering::Acquire)
+    }
+
+    /// Sees whether the process has handled anything since the last look, and has it told when it has not for too long. Gives whether
+    /// something is outstanding.
+    pub(crate) fn look_after(&self, limit: Duration) -> bool {
+        let (unhandled, progress) = self.with_session(|session| (session.unhandled(), session.progress()));
+        let mut look = lock(&self.look);
+        if unhandled == 0 || look.progress != progress || look.since.is_none() {
+            look.progress = progress;
+            look.since = (unhandled > 0).then(Instant::now);
+            return unhandled > 0;
+        }
+        let stuck = look.since.is_some_and(|since| since.elapsed() >= limit);
+        drop(look);
+        if stuck && !self.unresponsive.swap(true, Ordering::AcqRel) {
+            self.push_local(Local::Unresponsive);
+        }
+        true
+    }
+
+    /// The process has handled something.
+    pub(crate) fn recovered(&self) {
+        if self.unresponsive.load(Ordering::Acquire) && self.unresponsive.swap(false, Ordering::AcqRel) {
+            self.push_local(Local::Responsive);
+        }
+    }
+
+    pub(crate) fn handled_message(&self, kind: &'static str) {
+        *lock(&self.last) = Some(kind);
+    }
+
+    pub(crate) fn last_heard(&self) -> LastHeard {
+        LastHeard { message: *lock(&self.last), calls: lock(&self.end).calls.clone() }
+    }
+
+    pub(crate) fn take_streams(&self) -> Streams {
+        match self.child.get() {
+            Some(Some(child)) => {
+                Streams { stdin: child.take_stdin(), stdout: child.take_stdout(), stderr: child.take_stderr() }
+            }
+            Some(None) | None => Streams::default(),
+        }
     }
 
     pub(crate) fn close_frame(&self, frame: FrameId) {
@@ -186,14 +279,20 @@ impl Connection {
         let Some(this) = self.weak.upgrade() else { return };
         let deadline = Instant::now() + stop;
         let closer = thread::Builder::new().name("remote-close".into()).spawn(move || {
-            if !this.wait_until(deadline, |end| end.told) {
-                this.kill();
+            if !this.wait_until(deadline, |end| end.gone || end.link_closed) {
+                this.kill_unresponsive();
             }
         });
         if let Err(error) = closer {
             tracing::error!(process = %self.id, %error, "no thread to wait for the process, killing it");
             self.kill();
         }
+    }
+
+    /// Ends the process because it did not when it was asked to.
+    pub(crate) fn kill_unresponsive(&self) {
+        lock(&self.end).verdict.get_or_insert(DetachReason::Unresponsive);
+        self.kill();
     }
 
     /// Ends the process at once.
@@ -204,7 +303,11 @@ impl Connection {
                     tracing::warn!(process = %self.id, %error, "not killed");
                 }
             }
-            Some(None) | None => self.close_link(),
+            Some(None) | None => {
+                // What it manages to say meanwhile does not make it an end in good order.
+                lock(&self.end).verdict.get_or_insert(DetachReason::Disconnected);
+                self.close_link();
+            }
         }
     }
 
@@ -266,15 +369,15 @@ impl Connection {
         lock(&self.end).driver = Some(thread::current().id());
     }
 
-    /// Everybody has been told that the process is gone.
-    pub(crate) fn set_told(&self) {
-        lock(&self.end).told = true;
+    /// The process is gone.
+    pub(crate) fn set_gone(&self) {
+        lock(&self.end).gone = true;
         self.ended.notify_all();
     }
 
-    /// Waits until everybody has been told; the thread that tells does not wait for itself.
-    pub(crate) fn wait_told(&self, deadline: Instant) -> bool {
-        self.is_driver() || self.wait_until(deadline, |end| end.told)
+    /// Waits until the process is gone; the thread that tells of it does not wait for itself.
+    pub(crate) fn wait_gone(&self, deadline: Instant) -> bool {
+        self.is_driver() || self.wait_until(deadline, |end| end.gone)
     }
 
     /// Whether this thread is the one that runs the process's listeners.
@@ -300,9 +403,17 @@ impl Connection {
         let mut state = lock(&self.state);
         let message = command(&mut state.session)?;
         if let (Some(message), Some(outlet)) = (message, &mut state.outlet) {
-            send(outlet, &message);
+            self.send_on(outlet, &message);
         }
         Ok(())
+    }
+
+    fn send_on(&self, outlet: &mut Outlet, message: &ToChild<'_>) {
+        match outlet.send(message) {
+            Ok(bytes) => log::sent(self.id, message, bytes),
+            // A link that is closed is found out by the process's thread.
+            Err(error) => tracing::debug!(process = %self.id, %error, "not sent"),
+        }
     }
 
     fn wait_until(&self, deadline: Instant, condition: impl Fn(&End) -> bool) -> bool {
@@ -342,7 +453,7 @@ struct WeakNotify {
 impl Notify for WeakNotify {
     fn invoke(&self, invoke: Invoke<'_>) -> Result<(), NotifyError> {
         let Some(connection) = self.connection.upgrade() else { return Err(NotifyError::Gone) };
-        connection.try_command(|session| session.invoke(invoke).map(Some))
+        connection.try_command(|session| session.invoke(invoke))
     }
 
     fn release(&self, release: Release) {
@@ -356,13 +467,6 @@ impl Notify for WeakNotify {
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-fn send(outlet: &mut Outlet, message: &ToChild<'_>) {
-    // A link that is closed is found out by the process's thread.
-    if let Err(error) = outlet.send(message) {
-        tracing::debug!(%error, "not sent");
     }
 }
 

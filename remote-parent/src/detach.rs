@@ -19,6 +19,8 @@ pub enum DetachReason {
         /// The signal's number.
         signal: i32,
     },
+    /// It did not end in time when it was asked to, and was killed.
+    Unresponsive,
     /// It broke the protocol, and was ended.
     Violation(Violation),
     /// The link to it ended, and it had no process of its own whose end could tell more.
@@ -26,6 +28,17 @@ pub enum DetachReason {
 }
 
 impl DetachReason {
+    /// Whether it went without having been asked to: what a restart policy calls a crash. One that broke the protocol is not to be
+    /// trusted again, and does not count.
+    #[must_use]
+    pub const fn is_crash(&self) -> bool {
+        match self {
+            Self::Exited { code } => *code != 0,
+            Self::Killed { .. } | Self::Disconnected => true,
+            Self::Closed | Self::Unresponsive | Self::Violation(_) => false,
+        }
+    }
+
     /// What to make of the end of a process, which had or had not said that it would end.
     pub(crate) fn of(status: ExitStatus, announced: bool) -> Self {
         match status.code() {
@@ -42,6 +55,7 @@ impl fmt::Display for DetachReason {
             Self::Closed => f.write_str("closed"),
             Self::Exited { code } => write!(f, "exited with code {code}"),
             Self::Killed { signal } => write!(f, "killed by signal {signal}"),
+            Self::Unresponsive => f.write_str("unresponsive, and killed"),
             Self::Violation(violation) => write!(f, "broke the protocol: {violation}"),
             Self::Disconnected => f.write_str("disconnected"),
         }

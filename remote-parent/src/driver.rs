@@ -1,48 +1,78 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use remote_protocol::call;
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::event::Arrived;
 use remote_protocol::id::FrameId;
-use remote_protocol::listeners::Turn;
 use remote_protocol::message::{Event, Target, ToParent};
+use remote_protocol::service::Answer;
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Received;
 
 use crate::connection::{Connection, Local};
-use crate::frame::{Frame, FrameOptions};
-use crate::hub::{Hub, lock};
+use crate::detach::DetachReason;
+use crate::frame::{self, Frame, FrameOptions};
+use crate::hub::{Hub, Turns, lock};
 use crate::lane::{self, MainAnswer};
+use crate::list::{RESPONSIVE, UNRESPONSIVE};
+use crate::loader::LoaderState;
+use crate::log;
 use crate::port;
-use crate::process::{Process, ProcessError};
+use crate::process::{self, Process, ProcessError};
+use crate::restart;
 
 /// Runs everything of one process, on its thread, until it is gone and everybody has been told.
-pub(crate) fn run(process: &Process, mut inlet: Inlet, attach: Option<Turn>) {
-    let driver = Driver { hub: process.hub(), connection: process.connection(), process };
-    driver.connection.set_driver();
-    driver.tell_attach(attach);
-    if let Err(violation) = driver.handle_all(&mut inlet) {
-        driver.connection.violated(violation);
+///
+/// What the state machine says is done on this thread at once, so that the application cannot hold it up. What is told to the
+/// application is told here too, or, where there is an executor, there, in the same order.
+#[derive(Clone)]
+pub(crate) struct Driver {
+    process: Arc<process::Shared>,
+}
+
+impl Driver {
+    pub(crate) const fn new(process: Arc<process::Shared>) -> Self {
+        Self { process }
     }
-    drop(inlet);
-    driver.finish();
-}
 
-struct Driver<'a> {
-    hub: &'a Arc<Hub>,
-    connection: &'a Arc<Connection>,
-    process: &'a Process,
-}
+    pub(crate) fn run(self, mut inlet: Inlet, attach: Turns<Process>) {
+        self.connection().set_driver();
+        self.tell(move |driver| driver.tell_attach(attach));
+        if let Err(violation) = self.handle_all(&mut inlet) {
+            self.connection().violated(violation);
+        }
+        drop(inlet);
+        self.finish();
+    }
 
-impl Driver<'_> {
+    fn hub(&self) -> &Arc<Hub> {
+        self.process.hub()
+    }
+
+    fn connection(&self) -> &Arc<Connection> {
+        self.process.connection()
+    }
+
+    /// Does something that runs code of the application.
+    fn tell(&self, tell: impl FnOnce(&Self) + Send + 'static) {
+        match self.hub().executor() {
+            None => tell(self),
+            Some(executor) => {
+                let driver = self.clone();
+                executor.execute(Box::new(move || tell(&driver)));
+            }
+        }
+    }
+
     /// Handles what arrives, until the link is closed.
     fn handle_all(&self, inlet: &mut Inlet) -> Result<(), Violation> {
         loop {
             self.run_local();
             let next = match inlet.next(Some(Instant::now())) {
                 Err(Pause::TimedOut) => {
-                    self.connection.command(|session| session.idle());
+                    self.connection().command(|session| session.idle());
                     inlet.next(None)
                 }
                 next => next,
@@ -55,115 +85,212 @@ impl Driver<'_> {
             };
             // What was begun before this message was sent comes before it.
             self.run_local();
-            self.handle(codec::decode(&message)?)?;
+            let decoded = codec::decode(&message)?;
+            log::received(self.process.id(), &decoded, message.len());
+            self.handle(decoded)?;
             inlet.recycle(message);
         }
     }
 
     fn handle(&self, message: ToParent<'_>) -> Result<(), Violation> {
-        match self.connection.with_session(|session| session.receive(message))? {
-            Received::Event(event) => {
-                self.tell(&event);
-                let cost = event.cost();
-                self.connection.command(|session| session.handled(cost));
-            }
+        let connection = self.connection();
+        let kind = message.kind();
+        match connection.with_session(|session| session.receive(message))? {
+            Received::Event(event) => match self.hub().executor() {
+                None => self.tell_event(&event),
+                Some(_) => {
+                    let event = event.into_owned();
+                    self.tell(move |driver| driver.tell_event(&event));
+                }
+            },
             Received::FrameAttached { frame, tab } => {
                 let options = FrameOptions { tab, element: None };
-                let frame = Frame::new(frame, self.process.clone(), options);
-                let turn = lock(&self.hub.frames).attach(frame.id(), frame.clone());
-                self.tell_frame_attach(&frame, turn);
+                let shared = frame::Shared::new(frame, Arc::clone(&self.process), options);
+                let turns = self.hub().attach_frame(&shared);
+                self.tell(move |driver| driver.tell_frame_attach(turns));
             }
             Received::FrameDetached { frame } => self.detach_frame(frame),
-            Received::Object(message) => lane::handle(self.connection, message, &mut MainAnswer(self.connection))?,
-            Received::Trouble(trouble) => self.hub.report(self.process, &ProcessError::Child(trouble)),
-            Received::Ready | Received::Refused { .. } | Received::Nothing => {}
+            Received::Unloaded { loader } => {
+                if let Some(loader) = self.hub().loader(loader) {
+                    loader.closed_in(self.process.id());
+                    // After what its modules said last.
+                    self.tell(move |driver| driver.hub().forget_unloaded(&loader));
+                }
+            }
+            Received::Object(message) => match self.hub().executor() {
+                None => lane::handle(connection, message, &mut MainAnswer(connection))?,
+                Some(_) => {
+                    let message = message.into_owned();
+                    self.tell(move |driver| driver.serve(message, &mut MainAnswer(driver.connection())));
+                }
+            },
+            Received::Trouble { loader, trouble } => {
+                if let Some(loader) = self.hub().loader(loader) {
+                    let error = ProcessError::Child(trouble);
+                    self.tell(move |driver| driver.report(&loader, &error));
+                }
+            }
+            Received::Nothing => connection.recovered(),
+            Received::Ready | Received::Refused { .. } => {}
         }
+        connection.handled_message(kind);
         Ok(())
     }
 
-    /// Tells an event on the port it was emitted on, then on that of the list.
-    fn tell(&self, event: &Event<'_>) {
-        let arrived = Arrived::new(event);
-        match event.target {
-            Target::Process => {
-                port::tell(self.process.listeners(), self.process, &arrived);
-                port::tell(&self.hub.process_listeners, self.process, &arrived);
-            }
-            Target::Frame(frame) => self.tell_frame(frame, &arrived),
-            Target::Frames => {
-                let frames = lock(&self.hub.frames).items();
-                for frame in frames.iter().filter(|frame| frame.process() == self.process) {
-                    self.tell_frame(frame.id(), &arrived);
-                }
-            }
+    /// Serves a call on the executor, where nobody else would see a violation.
+    pub(crate) fn serve(&self, message: call::ToParent<'_>, answer: &mut dyn Answer) {
+        if let Err(violation) = lane::handle(self.connection(), message, answer) {
+            self.connection().violated(violation);
         }
     }
 
-    fn tell_frame(&self, frame: FrameId, event: &Arrived<'_>) {
-        let frame = lock(&self.hub.frames).get(frame);
-        if let Some(frame) = frame {
+    fn report(&self, loader: &LoaderState, error: &ProcessError) {
+        if let Some(process) = loader.process(self.process.id()) {
+            loader.report(&process, error);
+        }
+    }
+
+    /// Tells an event on the port it was emitted on, then on that of the list.
+    fn tell_event(&self, event: &Event<'_>) {
+        let Some(loader) = self.hub().loader(event.loader) else { return };
+        let arrived = Arrived::new(event);
+        match event.target {
+            Target::Process => {
+                if let Some(process) = loader.process(self.process.id()) {
+                    port::tell(process.listeners(), &process, &arrived);
+                    port::tell(&loader.process_listeners, &process, &arrived);
+                }
+            }
+            Target::Frame(frame) => Self::tell_frame_event(&loader, frame, &arrived),
+            Target::Frames => {
+                let frames = lock(&loader.frames).items();
+                for frame in frames.iter().filter(|frame| Arc::ptr_eq(frame.shared().process(), &self.process)) {
+                    Self::tell_frame_event(&loader, frame.id(), &arrived);
+                }
+            }
+        }
+        let cost = event.cost();
+        self.connection().command(|session| session.handled(cost));
+        if self.hub().executor().is_some() {
+            // This thread may be waiting, and not come to say it.
+            self.connection().command(|session| session.idle());
+        }
+    }
+
+    fn tell_frame_event(loader: &LoaderState, frame: FrameId, event: &Arrived<'_>) {
+        // It may have gone while another frame was told.
+        if let Some(frame) = loader.frame(frame) {
             port::tell(frame.listeners(), &frame, event);
-            port::tell(&self.hub.frame_listeners, &frame, event);
+            port::tell(&loader.frame_listeners, &frame, event);
         }
     }
 
     fn run_local(&self) {
-        while let Some(local) = self.connection.next_local() {
+        while let Some(local) = self.connection().next_local() {
             match local {
-                Local::FrameAttached(frame, turn) => self.tell_frame_attach(&frame, turn),
+                Local::FrameAttached(turns) => self.tell(move |driver| driver.tell_frame_attach(turns)),
+                Local::Unresponsive => self.tell(|driver| driver.tell_stuck(UNRESPONSIVE)),
+                Local::Responsive => self.tell(|driver| driver.tell_stuck(RESPONSIVE)),
             }
         }
     }
 
-    fn tell_attach(&self, turn: Option<Turn>) {
-        let Some(mut turn) = turn else { return };
-        loop {
-            let Some(listener) = lock(&self.hub.processes).attach_listener(&mut turn) else { return };
-            self.hub.contain(self.process, "attach", || listener(self.process));
+    fn tell_attach(&self, turns: Turns<Process>) {
+        tracing::debug!(process = %self.process.id(), name = self.process.options().name, "attached");
+        for (loader, process, mut turn) in turns {
+            loop {
+                let Some(listener) = lock(&loader.processes).attach_listener(&mut turn) else { break };
+                loader.contain(&process, "attach", || listener(&process));
+            }
         }
     }
 
-    fn tell_frame_attach(&self, frame: &Frame, turn: Option<Turn>) {
-        let Some(mut turn) = turn else { return };
-        loop {
-            let Some(listener) = lock(&self.hub.frames).attach_listener(&mut turn) else { return };
-            self.hub.contain(self.process, "attach", || listener(frame));
+    fn tell_frame_attach(&self, turns: Turns<Frame>) {
+        for (loader, frame, mut turn) in turns {
+            tracing::debug!(process = %self.process.id(), frame = %frame.id(), loader = loader.name, "attached");
+            loop {
+                let Some(listener) = lock(&loader.frames).attach_listener(&mut turn) else { break };
+                loader.contain(frame.process(), "attach", || listener(&frame));
+            }
         }
     }
 
+    fn tell_stuck(&self, event: &str) {
+        tracing::warn!(process = %self.process.id(), "{event}");
+        for loader in self.hub().all_loaders() {
+            let Some(process) = loader.process(self.process.id()) else { continue };
+            let mut turn = lock(&loader.stuck).turn();
+            loop {
+                let Some(listener) = lock(&loader.stuck).next(event, &mut turn) else { break };
+                loader.contain(&process, event, || listener(&process));
+            }
+        }
+    }
+
+    /// The child has closed the frame, or has gone with it. It is in the lists until everything before has been told.
     fn detach_frame(&self, id: FrameId) {
-        let detached = lock(&self.hub.frames).detach(id);
-        let Some((frame, mut turn)) = detached else { return };
-        frame.set_detached();
-        frame.tell_detach();
-        loop {
-            let Some(listener) = lock(&self.hub.frames).detach_listener(&mut turn) else { return };
-            self.hub.contain(self.process, "detach", || listener(&frame));
-        }
+        self.tell(move |driver| {
+            let Some((shared, turns)) = driver.hub().detach_frame(id) else { return };
+            shared.set_detached();
+            for (loader, frame, mut turn) in turns {
+                frame.tell_detach();
+                loop {
+                    let Some(listener) = lock(&loader.frames).detach_listener(&mut turn) else { break };
+                    loader.contain(frame.process(), "detach", || listener(&frame));
+                }
+                frame.clear();
+            }
+            if let Some((process, options)) = shared.take_move() {
+                let moved = driver.hub().open_frame(&process, options);
+                if let Err(error) = moved {
+                    tracing::warn!(frame = %id, %error, "not moved");
+                }
+            }
+        });
     }
 
     /// The link is closed: the frames go, then what the process was lent, then the process.
     fn finish(&self) {
-        let frames = self.connection.with_session(|session| session.gone());
+        let connection = self.connection();
+        let frames = connection.with_session(|session| session.gone());
         self.run_local();
         for frame in frames {
             self.detach_frame(frame);
         }
-        if let Some(service) = self.connection.service() {
-            service.close();
-        }
-        let reason = self.connection.reason(self.hub.deadlines().stop);
+        let reason = connection.reason(self.hub().deadlines().stop);
         tracing::debug!(process = %self.process.id(), %reason, "detached");
         self.process.set_detached(reason.clone());
-        let detached = lock(&self.hub.processes).detach(self.process.id().serial());
-        self.process.tell_detach(&reason);
-        if let Some((_, mut turn)) = detached {
-            loop {
-                let Some(listener) = lock(&self.hub.processes).detach_listener(&mut turn) else { break };
-                self.hub.contain(self.process, "detach", || listener(self.process, &reason));
-            }
+        if self.hub().executor().is_some() {
+            // Whoever waits may be the one that runs the executor.
+            self.set_gone();
         }
-        self.hub.disconnect(self.process.id());
-        self.connection.set_told();
+        self.tell(move |driver| {
+            driver.tell_detach(&reason);
+            driver.set_gone();
+        });
+    }
+
+    fn set_gone(&self) {
+        self.hub().disconnect(self.process.id());
+        self.connection().set_gone();
+    }
+
+    fn tell_detach(&self, reason: &DetachReason) {
+        if let Some(service) = self.connection().service() {
+            service.close();
+        }
+        for (loader, process, mut turn) in self.hub().detach_process(self.process.id()) {
+            process.tell_detach(reason);
+            loop {
+                let Some(listener) = lock(&loader.processes).detach_listener(&mut turn) else { break };
+                loader.contain(&process, "detach", || listener(&process, reason));
+            }
+            process.clear();
+        }
+        for loader in self.hub().all_loaders() {
+            loader.closed_in(self.process.id());
+            self.hub().forget_unloaded(&loader);
+        }
+        restart::after(self.hub(), &self.process, reason);
     }
 }

@@ -7,8 +7,9 @@ use remote_protocol::id::FrameId;
 use remote_protocol::listeners::{ListenerId, Listeners};
 
 use crate::hub::lock;
+use crate::loader::{AttachListener, LoaderState};
 use crate::port::{Port, Scope, SharedListeners, Subject};
-use crate::process::Process;
+use crate::process::{self, Process};
 
 /// One document, tab, plug-in or job inside a process.
 ///
@@ -20,40 +21,71 @@ pub struct Frame {
 }
 
 struct Inner {
-    id: FrameId,
+    shared: Arc<Shared>,
+    /// The process, as the frame's loader sees it.
     process: Process,
-    options: FrameOptions,
     listeners: SharedListeners<Frame>,
-    detach: Mutex<Listeners<DetachListener>>,
-    attached: AtomicBool,
+    detach: Mutex<Listeners<AttachListener<Frame>>>,
 }
 
-type DetachListener = Arc<dyn Fn(&Frame) + Send + Sync>;
+/// What a frame is to all loaders.
+pub(crate) struct Shared {
+    id: FrameId,
+    process: Arc<process::Shared>,
+    options: FrameOptions,
+    attached: AtomicBool,
+    /// Where it is to be opened again when it has detached.
+    moving: Mutex<Option<Arc<process::Shared>>>,
+}
+
+impl Shared {
+    pub(crate) fn new(id: FrameId, process: Arc<process::Shared>, options: FrameOptions) -> Arc<Self> {
+        Arc::new(Self { id, process, options, attached: AtomicBool::new(true), moving: Mutex::default() })
+    }
+
+    pub(crate) const fn id(&self) -> FrameId {
+        self.id
+    }
+
+    pub(crate) const fn process(&self) -> &Arc<process::Shared> {
+        &self.process
+    }
+
+    pub(crate) const fn is_tab(&self) -> bool {
+        self.options.tab
+    }
+
+    pub(crate) fn set_detached(&self) {
+        self.attached.store(false, Ordering::Release);
+    }
+
+    /// Where the frame goes now that it has detached, and as what.
+    pub(crate) fn take_move(&self) -> Option<(Arc<process::Shared>, FrameOptions)> {
+        let process = lock(&self.moving).take()?;
+        Some((process, self.options.clone()))
+    }
+}
 
 impl Frame {
-    pub(crate) fn new(id: FrameId, process: Process, options: FrameOptions) -> Self {
+    pub(crate) fn new(loader: Arc<LoaderState>, shared: Arc<Shared>) -> Self {
+        // A frame attaches after its process, so that the loader has that one already; a loader that is being unloaded may not.
+        let process = loader.process(shared.process.id());
+        let process = process.unwrap_or_else(|| Process::new(loader, Arc::clone(&shared.process)));
         Self {
-            inner: Arc::new(Inner {
-                id,
-                process,
-                options,
-                listeners: SharedListeners::default(),
-                detach: Mutex::default(),
-                attached: AtomicBool::new(true),
-            }),
+            inner: Arc::new(Inner { shared, process, listeners: SharedListeners::default(), detach: Mutex::default() }),
         }
     }
 
     /// The frame's id, the same on both sides.
     #[must_use]
     pub fn id(&self) -> FrameId {
-        self.inner.id
+        self.inner.shared.id
     }
 
     /// Whether the frame is a tab.
     #[must_use]
     pub fn is_tab(&self) -> bool {
-        self.inner.options.tab
+        self.inner.shared.options.tab
     }
 
     /// The process the frame is in.
@@ -65,25 +97,45 @@ impl Frame {
     /// The element that shows the frame, if it was opened with one and that is a `T`.
     #[must_use]
     pub fn element<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.inner.options.element.clone()?.downcast().ok()
+        self.inner.shared.options.element.clone()?.downcast().ok()
     }
 
     /// Whether the frame is still there.
     #[must_use]
     pub fn is_attached(&self) -> bool {
-        self.inner.attached.load(Ordering::Acquire)
+        self.inner.shared.attached.load(Ordering::Acquire)
     }
 
     /// What this frame and its counterpart in the child send each other events with.
     #[must_use]
     pub fn port(&self) -> Port<Self> {
-        let hub = Arc::clone(self.inner.process.hub());
-        Port::new(hub, Scope::Frame(self.clone()), Arc::clone(&self.inner.listeners))
+        let loader = Arc::clone(self.inner.process.loader());
+        Port::new(loader, Scope::Frame(self.clone()), Arc::clone(&self.inner.listeners))
     }
 
     /// Closes the frame: it detaches in the child, then here. Does not block; nothing happens when it is gone already.
     pub fn close(&self) {
-        self.inner.process.connection().close_frame(self.inner.id);
+        self.inner.shared.process.connection().close_frame(self.inner.shared.id);
+    }
+
+    /// Moves the frame to another process: it detaches, and then a new frame with the same element attaches there, which
+    /// [`Frames::for_element`](crate::Frames::for_element) and listeners for `attach` find. Does not block. When the old process crashes
+    /// meanwhile, the frame moves all the same; when the new one does, the frame is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the frame or the new process is gone.
+    pub fn move_to(&self, process: &Process) -> Result<(), OpenError> {
+        let shared = &self.inner.shared;
+        for process in [process, self.process()] {
+            if process.detached().is_some() || !self.is_attached() {
+                return Err(OpenError::Detached { process: process.id() });
+            }
+        }
+        let old = lock(&shared.moving).replace(Arc::clone(process.shared()));
+        drop(old);
+        self.close();
+        Ok(())
     }
 
     /// Calls `listener` when the frame goes, after its last event. When it is gone already, nothing is called.
@@ -95,18 +147,22 @@ impl Frame {
         &self.inner.listeners
     }
 
-    pub(crate) fn set_detached(&self) {
-        self.inner.attached.store(false, Ordering::Release);
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
     }
 
-    /// Tells the frame's own listeners that it is gone, and lets go of all of them.
+    /// Tells the frame's own listeners that it is gone.
     pub(crate) fn tell_detach(&self) {
         let process = &self.inner.process;
         let mut turn = lock(&self.inner.detach).turn();
         loop {
             let Some(listener) = lock(&self.inner.detach).next(DETACH, &mut turn) else { break };
-            process.hub().contain(process, DETACH, || listener(self));
+            process.loader().contain(process, DETACH, || listener(self));
         }
+    }
+
+    /// Lets go of everything that may hold this handle: its listeners.
+    pub(crate) fn clear(&self) {
         let listeners = (lock(&self.inner.detach).take(), lock(&self.inner.listeners).take());
         drop(listeners);
     }
@@ -118,9 +174,10 @@ impl Subject for Frame {
     }
 }
 
+/// Whether they are the same frame, whatever loader sees it.
 impl PartialEq for Frame {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
+        Arc::ptr_eq(&self.inner.shared, &other.inner.shared)
     }
 }
 

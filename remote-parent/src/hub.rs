@@ -4,69 +4,64 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use remote_protocol::contain::contain;
 use remote_protocol::id::{FrameId, LoaderId, ProcessId};
-use remote_protocol::listeners::{ListenerId, Listeners};
+use remote_protocol::listeners::Turn;
 use remote_protocol::message::Event;
 use remote_protocol::module::ModulePath;
-use remote_protocol::roster::Roster;
 use remote_protocol::service::{NotifyError, Serve};
 use remote_protocol::state::parent::{Session, Settings};
 
 use crate::connection::{Connection, Local};
-use crate::frame::{Frame, FrameOptions, OpenError};
-use crate::options::{Deadlines, ParentOptions};
+use crate::frame::{self, Frame, FrameOptions, OpenError};
+use crate::loader::LoaderState;
+use crate::options::{Deadlines, Executor, ParentOptions};
 use crate::parent::AlreadyServed;
-use crate::port::{EmitError, SharedListeners};
-use crate::process::{DetachListener, Process, ProcessError};
+use crate::port::EmitError;
+use crate::process::{self, Process};
+use crate::watchdog::Watchdog;
 
 /// All that belongs to one parent. Every handle holds it; no user code runs while one of its locks is held.
 ///
-/// Locks are taken in this order: `connections`, a connection's state, the rosters.
+/// Locks are taken in this order: `members`, a connection's state, a loader's tables.
 pub(crate) struct Hub {
     options: ParentOptions,
-    connections: Mutex<Connections>,
+    members: Mutex<Members>,
     /// Notified when a connection goes.
     gone: Condvar,
-    /// By serial number.
-    pub(crate) processes: Mutex<Roster<u32, Process, AttachListener<Process>, DetachListener>>,
-    pub(crate) frames: Mutex<Roster<FrameId, Frame, AttachListener<Frame>, AttachListener<Frame>>>,
-    pub(crate) process_listeners: SharedListeners<Process>,
-    pub(crate) frame_listeners: SharedListeners<Frame>,
-    errors: Mutex<Listeners<ErrorListener>>,
     frames_opened: AtomicU32,
     /// What modules in the main process share with the parent; see `Parent::share`.
     shared: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
+    pub(crate) watchdog: Watchdog,
 }
 
-type AttachListener<T> = Arc<dyn Fn(&T) + Send + Sync>;
-type ErrorListener = Arc<dyn Fn(&Process, &ProcessError) + Send + Sync>;
-
-/// The connections to all processes, those that are still starting included, and what each new one is told first.
+/// What there is, whatever loader looks at it.
 #[derive(Default)]
-struct Connections {
-    by_serial: BTreeMap<u32, Arc<Connection>>,
+struct Members {
+    /// To all processes, those that are still starting included, by serial number.
+    connections: BTreeMap<u32, Arc<Connection>>,
     /// How many there ever were.
-    count: u32,
-    /// What has been required, in order.
-    modules: Vec<ModulePath>,
+    connection_count: u32,
+    /// Those that have attached, by serial number.
+    processes: BTreeMap<u32, Arc<process::Shared>>,
+    frames: BTreeMap<FrameId, Arc<frame::Shared>>,
+    loaders: BTreeMap<LoaderId, Arc<LoaderState>>,
+    loader_count: u32,
     serve: Option<Arc<dyn Serve>>,
     closed: bool,
 }
+
+/// What is to be told to the listeners of each loader.
+pub(crate) type Turns<T> = Vec<(Arc<LoaderState>, T, Turn)>;
 
 impl Hub {
     pub(crate) fn new(options: ParentOptions) -> Arc<Self> {
         Arc::new(Self {
             options,
-            connections: Mutex::default(),
+            members: Mutex::default(),
             gone: Condvar::new(),
-            processes: Mutex::default(),
-            frames: Mutex::default(),
-            process_listeners: SharedListeners::default(),
-            frame_listeners: SharedListeners::default(),
-            errors: Mutex::default(),
             frames_opened: AtomicU32::new(0),
             shared: Mutex::default(),
+            watchdog: Watchdog::default(),
         })
     }
 
@@ -76,6 +71,10 @@ impl Hub {
 
     pub(crate) fn version(&self) -> &str {
         &self.options.version
+    }
+
+    pub(crate) const fn executor(&self) -> Option<&Arc<dyn Executor>> {
+        self.options.executor.as_ref()
     }
 
     pub(crate) fn share(&self, shared: Arc<dyn Any + Send + Sync>) {
@@ -90,59 +89,156 @@ impl Hub {
     /// Makes the connection of a process that has just been started; from now on it is told what all are told. `None` when the parent
     /// is closed.
     pub(crate) fn connect(&self, pid: u32, remote: bool) -> Option<Arc<Connection>> {
-        let mut connections = lock(&self.connections);
-        if connections.closed {
+        let mut members = lock(&self.members);
+        if members.closed {
             return None;
         }
-        let id = ProcessId::new(pid, connections.count);
-        connections.count += 1;
-        let settings = Settings { application: self.options.version.clone(), remote, ..Settings::default() };
-        let mut session = Session::new(id, settings);
-        for module in &connections.modules {
-            // Held until the child has said hello.
-            let _ = session.require(LoaderId::FIRST, module);
+        let id = ProcessId::new(pid, members.connection_count);
+        members.connection_count += 1;
+        let settings = Settings {
+            application: self.options.version.clone(),
+            remote,
+            window: self.options.window,
+            ..Settings::default()
+        };
+        let connection = Connection::new(id, Session::new(id, settings), self.options.executor.clone());
+        for loader in members.loaders.values() {
+            loader.open_in(&connection);
         }
-        let connection = Connection::new(id, session);
-        if let Some(serve) = &connections.serve {
+        if let Some(serve) = &members.serve {
             connection.serve(serve.as_ref());
         }
-        connections.by_serial.insert(id.serial(), Arc::clone(&connection));
+        members.connections.insert(id.serial(), Arc::clone(&connection));
         Some(connection)
     }
 
+    /// The process is gone for good.
     pub(crate) fn disconnect(&self, id: ProcessId) {
-        lock(&self.connections).by_serial.remove(&id.serial());
+        lock(&self.members).connections.remove(&id.serial());
         self.gone.notify_all();
     }
 
-    pub(crate) fn require(&self, module: &ModulePath) {
-        let mut connections = lock(&self.connections);
-        if connections.modules.contains(module) {
+    /// The process has said hello: it is in the lists from now on.
+    pub(crate) fn attach_process(&self, shared: &Arc<process::Shared>) -> Turns<Process> {
+        let mut members = lock(&self.members);
+        members.processes.insert(shared.id().serial(), Arc::clone(shared));
+        let attach = |loader: &Arc<LoaderState>| loader.attach_process(shared);
+        members.loaders.values().filter_map(attach).collect()
+    }
+
+    pub(crate) fn detach_process(&self, id: ProcessId) -> Turns<Process> {
+        let mut members = lock(&self.members);
+        members.processes.remove(&id.serial());
+        let detach = |loader: &Arc<LoaderState>| loader.detach_process(id);
+        members.loaders.values().filter_map(detach).collect()
+    }
+
+    /// There is a new frame, which its process's session knows already.
+    pub(crate) fn attach_frame(&self, shared: &Arc<frame::Shared>) -> Turns<Frame> {
+        attach_frame(&mut lock(&self.members), shared)
+    }
+
+    /// The frame is gone; gives what the frame itself was, too.
+    pub(crate) fn detach_frame(&self, id: FrameId) -> Option<(Arc<frame::Shared>, Turns<Frame>)> {
+        let mut members = lock(&self.members);
+        let shared = members.frames.remove(&id)?;
+        let detach = |loader: &Arc<LoaderState>| loader.detach_frame(id);
+        let turns = members.loaders.values().filter_map(detach).collect();
+        Some((shared, turns))
+    }
+
+    pub(crate) fn open_frame(
+        &self,
+        process: &Arc<process::Shared>,
+        options: FrameOptions,
+    ) -> Result<FrameId, OpenError> {
+        let id = FrameId::opened(self.frames_opened.fetch_add(1, Ordering::Relaxed));
+        let tab = options.tab;
+        let shared = frame::Shared::new(id, Arc::clone(process), options);
+        let connection = process.connection();
+        let mut members = lock(&self.members);
+        let opened = connection.command(|session| {
+            let message = session.open_frame(id, tab).ok()?;
+            let turns = attach_frame(&mut members, &shared);
+            // Told on the process's thread, before anything the child says of the frame.
+            connection.push_local(Local::FrameAttached(turns));
+            Some(message)
+        });
+        opened.map(|()| id).ok_or_else(|| OpenError::Detached { process: process.id() })
+    }
+
+    /// Makes a loader that sees what there is.
+    pub(crate) fn open_loader(self: &Arc<Self>, name: &str) -> Option<Arc<LoaderState>> {
+        let mut members = lock(&self.members);
+        if members.closed {
+            return None;
+        }
+        let id = LoaderId(members.loader_count);
+        members.loader_count += 1;
+        let loader = LoaderState::new(id, name, Arc::clone(self));
+        for connection in members.connections.values() {
+            loader.open_in(connection);
+        }
+        // Nobody listens yet.
+        members.processes.values().for_each(|process| drop(loader.attach_process(process)));
+        members.frames.values().for_each(|frame| drop(loader.attach_frame(frame)));
+        members.loaders.insert(id, Arc::clone(&loader));
+        Some(loader)
+    }
+
+    pub(crate) fn loader(&self, id: LoaderId) -> Option<Arc<LoaderState>> {
+        lock(&self.members).loaders.get(&id).cloned()
+    }
+
+    /// Asks all processes to unload a loader.
+    pub(crate) fn unload(&self, loader: &LoaderState, reason: &str) {
+        let members = lock(&self.members);
+        for connection in members.connections.values() {
+            loader.unload_in(connection, reason);
+        }
+        drop(members);
+        self.forget_unloaded(loader);
+    }
+
+    /// Forgets a loader that no process has any more.
+    pub(crate) fn forget_unloaded(&self, loader: &LoaderState) {
+        let mut members = lock(&self.members);
+        if !loader.is_unloaded_everywhere() {
             return;
         }
-        connections.modules.push(module.clone());
-        for connection in connections.by_serial.values() {
-            connection.command(|session| session.require(LoaderId::FIRST, module));
+        let forgotten = members.loaders.remove(&loader.id);
+        drop(members);
+        if let Some(forgotten) = forgotten {
+            forgotten.clear();
+        }
+    }
+
+    pub(crate) fn require(&self, loader: &LoaderState, module: &ModulePath) {
+        let members = lock(&self.members);
+        if loader.add_module(module) {
+            for connection in members.connections.values() {
+                connection.command(|session| session.require(loader.id, module));
+            }
         }
     }
 
     pub(crate) fn serve(&self, serve: Arc<dyn Serve>) -> Result<(), AlreadyServed> {
-        let mut connections = lock(&self.connections);
-        if connections.serve.is_some() {
+        let mut members = lock(&self.members);
+        if members.serve.is_some() {
             return Err(AlreadyServed);
         }
-        for connection in connections.by_serial.values() {
+        for connection in members.connections.values() {
             connection.serve(serve.as_ref());
         }
-        connections.serve = Some(serve);
+        members.serve = Some(serve);
         Ok(())
     }
 
     /// Sends an event to every process that can be reached.
-    pub(crate) fn broadcast(&self, event: &Event<'_>) -> Result<(), EmitError> {
+    pub(crate) fn broadcast(self: &Arc<Self>, event: &Event<'_>) -> Result<(), EmitError> {
         let mut result = Ok(());
         for connection in self.all_connections() {
-            match connection.emit(event) {
+            match connection.emit(self, event) {
                 // One that goes meanwhile need not hear it.
                 Ok(()) | Err(NotifyError::Gone) => {}
                 Err(error) => result = result.and_then(|()| Err(EmitError::not_sent(connection.id(), error))),
@@ -151,84 +247,64 @@ impl Hub {
         result
     }
 
-    pub(crate) fn open_frame(&self, process: &Process, options: FrameOptions) -> Result<Frame, OpenError> {
-        let id = FrameId::opened(self.frames_opened.fetch_add(1, Ordering::Relaxed));
-        let tab = options.tab;
-        let frame = Frame::new(id, process.clone(), options);
-        let opened = process.connection().command(|session| {
-            let message = session.open_frame(id, tab).ok()?;
-            let turn = lock(&self.frames).attach(id, frame.clone());
-            // Told on the process's thread, before anything the child says of the frame.
-            process.connection().push_local(Local::FrameAttached(frame.clone(), turn));
-            Some(message)
-        });
-        opened.map(|()| frame).ok_or_else(|| OpenError::Detached { process: process.id() })
-    }
-
-    pub(crate) fn on_error(&self, listener: ErrorListener) -> ListenerId {
-        lock(&self.errors).add(ERROR, false, listener)
-    }
-
-    /// Tells of something that went wrong in the application's code.
-    pub(crate) fn report(&self, process: &Process, error: &ProcessError) {
-        let mut turn = lock(&self.errors).turn();
-        let mut heard = false;
-        loop {
-            let Some(listener) = lock(&self.errors).next(ERROR, &mut turn) else { break };
-            heard = true;
-            if let Err(panic) = contain(|| listener(process, error)) {
-                tracing::error!(process = %process.id(), %panic, "a listener for errors panicked");
-            }
-        }
-        if !heard {
-            tracing::error!(process = %process.id(), %error);
-        }
-    }
-
-    /// Runs code of the application; a panic is reported as that of a listener for `event`.
-    pub(crate) fn contain(&self, process: &Process, event: &str, code: impl FnOnce()) {
-        if let Err(message) = contain(code) {
-            self.report(process, &ProcessError::ListenerPanicked { event: event.to_owned(), message });
-        }
-    }
-
     /// Starts no more processes, and gives those there are.
     pub(crate) fn close(&self) -> Vec<Arc<Connection>> {
-        let mut connections = lock(&self.connections);
-        connections.closed = true;
-        connections.by_serial.values().cloned().collect()
+        let mut members = lock(&self.members);
+        members.closed = true;
+        members.connections.values().cloned().collect()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.members).closed
     }
 
     /// Waits until no process but the main one is left; `false` at the deadline.
     pub(crate) fn wait_alone(&self, deadline: Option<Instant>) -> bool {
-        let mut connections = lock(&self.connections);
-        while connections.by_serial.keys().any(|serial| *serial != MAIN) {
+        let mut members = lock(&self.members);
+        while members.connections.keys().any(|serial| *serial != MAIN) {
             let Some(deadline) = deadline else {
-                connections = self.gone.wait(connections).unwrap_or_else(PoisonError::into_inner);
+                members = self.gone.wait(members).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
-            (connections, _) = self.gone.wait_timeout(connections, left).unwrap_or_else(PoisonError::into_inner);
+            (members, _) = self.gone.wait_timeout(members, left).unwrap_or_else(PoisonError::into_inner);
         }
         true
     }
 
-    /// Lets go of all listeners, which may hold handles to us.
+    /// Lets go of everything that may hold handles to us.
     pub(crate) fn clear(&self) {
-        drop(lock(&self.process_listeners).take());
-        drop(lock(&self.frame_listeners).take());
-        drop(lock(&self.errors).take());
-        let rosters = (std::mem::take(&mut *lock(&self.processes)), std::mem::take(&mut *lock(&self.frames)));
-        drop(rosters);
-        let serve = lock(&self.connections).serve.take();
-        drop(serve);
+        self.watchdog.end();
+        let members = std::mem::replace(&mut *lock(&self.members), Members { closed: true, ..Members::default() });
+        for loader in members.loaders.values() {
+            loader.clear();
+        }
+        drop(members);
         let shared = lock(&self.shared).take();
         drop(shared);
     }
 
-    fn all_connections(&self) -> Vec<Arc<Connection>> {
-        lock(&self.connections).by_serial.values().cloned().collect()
+    pub(crate) fn all_connections(&self) -> Vec<Arc<Connection>> {
+        lock(&self.members).connections.values().cloned().collect()
     }
+
+    pub(crate) fn all_loaders(&self) -> Vec<Arc<LoaderState>> {
+        lock(&self.members).loaders.values().cloned().collect()
+    }
+
+    pub(crate) fn all_processes(&self) -> Vec<Arc<process::Shared>> {
+        lock(&self.members).processes.values().cloned().collect()
+    }
+
+    pub(crate) fn all_frames(&self) -> Vec<Arc<frame::Shared>> {
+        lock(&self.members).frames.values().cloned().collect()
+    }
+}
+
+fn attach_frame(members: &mut Members, shared: &Arc<frame::Shared>) -> Turns<Frame> {
+    members.frames.insert(shared.id(), Arc::clone(shared));
+    let attach = |loader: &Arc<LoaderState>| loader.attach_frame(shared);
+    members.loaders.values().filter_map(attach).collect()
 }
 
 impl std::fmt::Debug for Hub {
@@ -243,5 +319,4 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The serial number of the main process.
-const MAIN: u32 = 0;
-const ERROR: &str = "error";
+pub(crate) const MAIN: u32 = 0;

@@ -1,16 +1,18 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use remote_protocol::call::{self, Outcome, Request, Return};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
-use remote_protocol::id::LaneId;
+use remote_protocol::id::{LaneId, ProcessId};
 use remote_protocol::link::Lane;
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::service::Answer;
-use remote_protocol::state::{Violation, parent};
+use remote_protocol::state::Violation;
 
 use crate::connection::Connection;
+use crate::hub::lock;
+use crate::log;
 
 /// Serves a lane other than the main one, on a thread of its own, until the link is closed.
 pub(crate) fn serve(connection: Arc<Connection>, id: LaneId, lane: Lane) {
@@ -28,9 +30,9 @@ pub(crate) fn serve(connection: Arc<Connection>, id: LaneId, lane: Lane) {
     }
 }
 
-fn run(connection: &Connection, id: LaneId, lane: Lane) -> Result<(), Violation> {
-    let mut inlet = Inlet::new(lane.rx, connection.budget.clone());
-    let mut outlet = LaneAnswer(Outlet::new(lane.tx));
+fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Violation> {
+    let mut inlet = Inlet::new(lane.rx, connection.lane_budget.clone());
+    let answer = Arc::new(Mutex::new(LaneAnswer { process: connection.id(), outlet: Outlet::new(lane.tx) }));
     loop {
         let message = match inlet.next(None) {
             Ok(message) => message,
@@ -38,11 +40,25 @@ fn run(connection: &Connection, id: LaneId, lane: Lane) -> Result<(), Violation>
             Err(Pause::Closed) => return Ok(()),
             Err(Pause::Violation(violation)) => return Err(violation),
         };
-        match codec::decode(&message)? {
+        let decoded = codec::decode(&message)?;
+        log::received(connection.id(), &decoded, message.len());
+        match decoded {
             ToParent::Object(call @ call::ToParent::Call(_)) if connection.is_running() => {
-                handle(connection, call, &mut outlet)?;
+                match connection.executor() {
+                    None => handle(connection, call, &mut *lock(&answer))?,
+                    Some(executor) => {
+                        // The child's thread sends nothing more on this lane before it has its answer.
+                        let (connection, answer) = (Arc::clone(connection), Arc::clone(&answer));
+                        let call = call.into_owned();
+                        executor.execute(Box::new(move || {
+                            if let Err(violation) = handle(&connection, call, &mut *lock(&answer)) {
+                                connection.violated(violation);
+                            }
+                        }));
+                    }
+                }
             }
-            message => return Err(Violation::WrongLane { message: parent::name(&message), lane: id }),
+            message => return Err(Violation::WrongLane { message: message.kind(), lane: id }),
         }
         inlet.recycle(message);
     }
@@ -74,11 +90,17 @@ pub(crate) fn handle(
     }
 }
 
-struct LaneAnswer(Outlet);
+struct LaneAnswer {
+    process: ProcessId,
+    outlet: Outlet,
+}
 
 impl Answer for LaneAnswer {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
-        self.0.send(&ToChild::Object(call::ToChild::Return(answer)))
+        let message = ToChild::Object(call::ToChild::Return(answer));
+        let bytes = self.outlet.send(&message)?;
+        log::sent(self.process, &message, bytes);
+        Ok(())
     }
 }
 

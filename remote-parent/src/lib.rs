@@ -23,6 +23,7 @@
 //! children possibly at once. Sending never blocks.
 #![forbid(unsafe_code)]
 
+mod loader;
 mod parent;
 
 mod frame;
@@ -31,6 +32,7 @@ mod port;
 mod process;
 
 mod options;
+mod restart;
 mod spawn;
 
 mod connection;
@@ -38,15 +40,21 @@ mod detach;
 mod driver;
 mod hub;
 mod lane;
+mod log;
+mod snapshot;
+mod watchdog;
 
 pub use crate::detach::DetachReason;
 pub use crate::frame::{Frame, FrameOptions, OpenError};
 pub use crate::list::{Frames, Processes};
-pub use crate::options::{Deadlines, ParentOptions, ProcessOptions, Transport};
-pub use crate::parent::{AlreadyServed, CloseError, NewError, Parent};
+pub use crate::loader::Loader;
+pub use crate::options::{Deadlines, Executor, ParentOptions, ProcessOptions, Restart, Stream, Task, Transport};
+pub use crate::parent::{AlreadyServed, CloseError, NewError, Parent, ParentClosed};
 pub use crate::port::{EmitError, Port, Subject};
-pub use crate::process::{Process, ProcessError};
+pub use crate::process::{LastHeard, Process, ProcessError, Streams};
+pub use crate::snapshot::{FrameSnapshot, LoaderSnapshot, ProcessSnapshot, Snapshot};
 pub use crate::spawn::StartError;
+pub use remote_protocol::event::{Event, EventKey};
 pub use remote_protocol::id::{FrameId, ProcessId};
 pub use remote_protocol::listeners::ListenerId;
 pub use remote_protocol::message::{Trouble, Versions};

@@ -7,7 +7,8 @@ use remote_protocol::listeners::ListenerId;
 
 use crate::detach::DetachReason;
 use crate::frame::{Frame, FrameOptions, OpenError};
-use crate::hub::{Hub, lock};
+use crate::hub::lock;
+use crate::loader::LoaderState;
 use crate::options::ProcessOptions;
 use crate::port::{Port, Scope};
 use crate::process::{Process, ProcessError};
@@ -16,12 +17,12 @@ use crate::spawn::{self, StartError};
 /// The processes of a parent, the main process among them.
 #[derive(Clone)]
 pub struct Processes {
-    hub: Arc<Hub>,
+    loader: Arc<LoaderState>,
 }
 
 impl Processes {
-    pub(crate) const fn new(hub: Arc<Hub>) -> Self {
-        Self { hub }
+    pub(crate) const fn new(loader: Arc<LoaderState>) -> Self {
+        Self { loader }
     }
 
     /// Starts a child: this same executable, connected by the default transport.
@@ -43,18 +44,18 @@ impl Processes {
     ///
     /// As [`spawn`](Self::spawn).
     pub fn spawn_with(&self, options: ProcessOptions) -> Result<Process, StartError> {
-        spawn::spawn(&self.hub, options)
+        spawn::spawn(&self.loader, options)
     }
 
     /// The processes that are there now: the main process, then the others, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Process> + use<> {
-        lock(&self.hub.processes).items().into_iter()
+        lock(&self.loader.processes).items().into_iter()
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        lock(&self.hub.processes).len()
+        lock(&self.loader.processes).len()
     }
 
     /// Whether there are none: never, until the parent is closed.
@@ -66,51 +67,74 @@ impl Processes {
     /// The process of this id.
     #[must_use]
     pub fn get(&self, id: ProcessId) -> Option<Process> {
-        lock(&self.hub.processes).get(id.serial())
+        lock(&self.loader.processes).get(id.serial())
     }
 
     /// The main process: the parent's own, where modules are loaded too.
     #[must_use]
     pub fn main(&self) -> Option<Process> {
-        lock(&self.hub.processes).get(0)
+        lock(&self.loader.processes).get(0)
     }
 
     /// Calls `listener` for each process: for those that are there at once, on this thread; for later ones as they attach, on their own
     /// threads; for each once.
     pub fn for_every(&self, listener: impl Fn(&Process) + Send + Sync + 'static) -> ListenerId {
         let listener: Arc<dyn Fn(&Process) + Send + Sync> = Arc::new(listener);
-        let (id, present) = lock(&self.hub.processes).for_every(Arc::clone(&listener));
+        let (id, present) = lock(&self.loader.processes).for_every(Arc::clone(&listener));
         for process in present {
-            self.hub.contain(&process, "attach", || listener(&process));
+            self.loader.contain(&process, "attach", || listener(&process));
         }
         id
     }
 
     /// Calls `listener` for each process that attaches from now on, before its first event.
     pub fn on_attach(&self, listener: impl Fn(&Process) + Send + Sync + 'static) -> ListenerId {
-        lock(&self.hub.processes).on_attach(Arc::new(listener))
+        lock(&self.loader.processes).on_attach(Arc::new(listener))
     }
 
     /// Calls `listener` for each process that goes from now on, after its last event.
     pub fn on_detach(&self, listener: impl Fn(&Process, &DetachReason) + Send + Sync + 'static) -> ListenerId {
-        lock(&self.hub.processes).on_detach(Arc::new(listener))
+        lock(&self.loader.processes).on_detach(Arc::new(listener))
     }
 
     /// Calls `listener` when something goes wrong in the application's code: a module does not load, a listener takes another type than an
     /// event carries, a listener panics. Without such a listener it is logged.
     pub fn on_error(&self, listener: impl Fn(&Process, &ProcessError) + Send + Sync + 'static) -> ListenerId {
-        self.hub.on_error(Arc::new(listener))
+        self.loader.on_error(Arc::new(listener))
+    }
+
+    /// Calls `listener` when a process has left something it was sent unhandled for longer than
+    /// [`Deadlines::unresponsive`](crate::Deadlines::unresponsive).
+    pub fn on_unresponsive(&self, listener: impl Fn(&Process) + Send + Sync + 'static) -> ListenerId {
+        lock(&self.loader.stuck).add(UNRESPONSIVE, false, Arc::new(listener))
+    }
+
+    /// Calls `listener` when a process that was unresponsive handles something again.
+    pub fn on_responsive(&self, listener: impl Fn(&Process) + Send + Sync + 'static) -> ListenerId {
+        lock(&self.loader.stuck).add(RESPONSIVE, false, Arc::new(listener))
+    }
+
+    /// Removes a listener that [`on_unresponsive`](Self::on_unresponsive) or [`on_responsive`](Self::on_responsive) added. `false` when
+    /// it is not there.
+    pub fn off_responsive(&self, listener: ListenerId) -> bool {
+        let removed = lock(&self.loader.stuck).remove(listener);
+        removed.is_some()
+    }
+
+    /// Removes a listener that [`on_error`](Self::on_error) added. `false` when it is not there.
+    pub fn off_error(&self, listener: ListenerId) -> bool {
+        self.loader.off_error(listener)
     }
 
     /// Removes a listener that [`on_attach`](Self::on_attach) or [`for_every`](Self::for_every) added. `false` when it is not there.
     pub fn off_attach(&self, listener: ListenerId) -> bool {
-        let removed = lock(&self.hub.processes).off_attach(listener);
+        let removed = lock(&self.loader.processes).off_attach(listener);
         removed.is_some()
     }
 
     /// Removes a listener that [`on_detach`](Self::on_detach) added. `false` when it is not there.
     pub fn off_detach(&self, listener: ListenerId) -> bool {
-        let removed = lock(&self.hub.processes).off_detach(listener);
+        let removed = lock(&self.loader.processes).off_detach(listener);
         removed.is_some()
     }
 
@@ -118,7 +142,7 @@ impl Processes {
     /// heard here, the process first.
     #[must_use]
     pub fn port(&self) -> Port<Process> {
-        Port::new(Arc::clone(&self.hub), Scope::Processes, Arc::clone(&self.hub.process_listeners))
+        Port::new(Arc::clone(&self.loader), Scope::Processes, Arc::clone(&self.loader.process_listeners))
     }
 }
 
@@ -131,12 +155,12 @@ impl fmt::Debug for Processes {
 /// The frames in all processes of a parent.
 #[derive(Clone)]
 pub struct Frames {
-    hub: Arc<Hub>,
+    loader: Arc<LoaderState>,
 }
 
 impl Frames {
-    pub(crate) const fn new(hub: Arc<Hub>) -> Self {
-        Self { hub }
+    pub(crate) const fn new(loader: Arc<LoaderState>) -> Self {
+        Self { loader }
     }
 
     /// Opens a frame in a process. It is in the list at once; listeners for `attach` are called on the process's thread. Never blocks.
@@ -145,18 +169,20 @@ impl Frames {
     ///
     /// [`OpenError`] when the process is gone.
     pub fn open(&self, process: &Process, options: FrameOptions) -> Result<Frame, OpenError> {
-        self.hub.open_frame(process, options)
+        let id = self.loader.hub.open_frame(process.shared(), options)?;
+        // It may have gone already, with its process.
+        self.loader.frame(id).ok_or_else(|| OpenError::Detached { process: process.id() })
     }
 
     /// The frames that are there now.
     pub fn iter(&self) -> impl Iterator<Item = Frame> + use<> {
-        lock(&self.hub.frames).items().into_iter()
+        lock(&self.loader.frames).items().into_iter()
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        lock(&self.hub.frames).len()
+        lock(&self.loader.frames).len()
     }
 
     /// Whether there are none.
@@ -168,7 +194,7 @@ impl Frames {
     /// The frame of this id.
     #[must_use]
     pub fn get(&self, id: FrameId) -> Option<Frame> {
-        lock(&self.hub.frames).get(id)
+        lock(&self.loader.frames).get(id)
     }
 
     /// The frame that this element shows: the very value that [`Frame::element`] gives.
@@ -181,32 +207,32 @@ impl Frames {
     /// process's thread; for each once.
     pub fn for_every(&self, listener: impl Fn(&Frame) + Send + Sync + 'static) -> ListenerId {
         let listener: Arc<dyn Fn(&Frame) + Send + Sync> = Arc::new(listener);
-        let (id, present) = lock(&self.hub.frames).for_every(Arc::clone(&listener));
+        let (id, present) = lock(&self.loader.frames).for_every(Arc::clone(&listener));
         for frame in present {
-            self.hub.contain(frame.process(), "attach", || listener(&frame));
+            self.loader.contain(frame.process(), "attach", || listener(&frame));
         }
         id
     }
 
     /// Calls `listener` for each frame that attaches from now on, before its first event.
     pub fn on_attach(&self, listener: impl Fn(&Frame) + Send + Sync + 'static) -> ListenerId {
-        lock(&self.hub.frames).on_attach(Arc::new(listener))
+        lock(&self.loader.frames).on_attach(Arc::new(listener))
     }
 
     /// Calls `listener` for each frame that goes from now on, after its last event.
     pub fn on_detach(&self, listener: impl Fn(&Frame) + Send + Sync + 'static) -> ListenerId {
-        lock(&self.hub.frames).on_detach(Arc::new(listener))
+        lock(&self.loader.frames).on_detach(Arc::new(listener))
     }
 
     /// Removes a listener that [`on_attach`](Self::on_attach) or [`for_every`](Self::for_every) added. `false` when it is not there.
     pub fn off_attach(&self, listener: ListenerId) -> bool {
-        let removed = lock(&self.hub.frames).off_attach(listener);
+        let removed = lock(&self.loader.frames).off_attach(listener);
         removed.is_some()
     }
 
     /// Removes a listener that [`on_detach`](Self::on_detach) added. `false` when it is not there.
     pub fn off_detach(&self, listener: ListenerId) -> bool {
-        let removed = lock(&self.hub.frames).off_detach(listener);
+        let removed = lock(&self.loader.frames).off_detach(listener);
         removed.is_some()
     }
 
@@ -214,7 +240,7 @@ impl Frames {
     /// any is heard here, the frame first.
     #[must_use]
     pub fn port(&self) -> Port<Frame> {
-        Port::new(Arc::clone(&self.hub), Scope::Frames, Arc::clone(&self.hub.frame_listeners))
+        Port::new(Arc::clone(&self.loader), Scope::Frames, Arc::clone(&self.loader.frame_listeners))
     }
 }
 
@@ -223,3 +249,6 @@ impl fmt::Debug for Frames {
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+pub(crate) const UNRESPONSIVE: &str = "unresponsive";
+pub(crate) const RESPONSIVE: &str = "responsive";

@@ -1,15 +1,31 @@
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use remote_protocol::limits;
 
 /// How a [`Parent`](crate::Parent) is made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 #[must_use]
 pub struct ParentOptions {
     pub(crate) version: String,
     pub(crate) deadlines: Deadlines,
+    pub(crate) window: u64,
+    pub(crate) executor: Option<Arc<dyn Executor>>,
+}
+
+impl Default for ParentOptions {
+    fn default() -> Self {
+        Self {
+            version: String::new(),
+            deadlines: Deadlines::default(),
+            window: limits::WINDOW_BYTES as u64,
+            executor: None,
+        }
+    }
 }
 
 impl ParentOptions {
@@ -29,7 +45,62 @@ impl ParentOptions {
         self.deadlines = deadlines;
         self
     }
+
+    /// How many bytes of events and callbacks may lie unhandled in each direction between the parent and one process, 8 MiB if
+    /// nothing is said. Past it, the parent's `emit` gives [`EmitError::Backlog`](crate::EmitError::Backlog), and the child's waits.
+    pub const fn window(mut self, bytes: u64) -> Self {
+        self.window = bytes;
+        self
+    }
+
+    /// Where all of the parent's listeners, and the methods of the objects it serves, are run, instead of on a thread per process.
+    pub fn executor(mut self, executor: Arc<dyn Executor>) -> Self {
+        self.executor = Some(executor);
+        self
+    }
 }
+
+impl fmt::Debug for ParentOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, deadlines, window, executor } = self;
+        f.debug_struct("ParentOptions")
+            .field("version", version)
+            .field("deadlines", deadlines)
+            .field("window", window)
+            .field("has_executor", &executor.is_some())
+            .finish()
+    }
+}
+
+/// Runs an application's listeners on a thread of the application's choosing, such as that of its user interface.
+///
+/// A call of this crate that blocks never waits for a listener then: it may be made on that very thread.
+///
+/// ```
+/// use std::sync::mpsc::{Receiver, Sender, channel};
+///
+/// use remote_parent::{Executor, Task};
+///
+/// /// Queues tasks for whoever pumps the other end.
+/// struct Queue(Sender<Task>);
+///
+/// impl Executor for Queue {
+///     fn execute(&self, task: Task) {
+///         self.0.send(task).ok();
+///     }
+/// }
+///
+/// let (tasks, queue): (Sender<Task>, Receiver<Task>) = channel();
+/// Queue(tasks).execute(Box::new(|| println!("on the thread that pumps")));
+/// queue.try_iter().for_each(|task| task());
+/// ```
+pub trait Executor: Send + Sync {
+    /// Has `task` run, after those that were given before it. Must not block, and need not keep tasks that will never run.
+    fn execute(&self, task: Task);
+}
+
+/// What an [`Executor`] runs.
+pub type Task = Box<dyn FnOnce() + Send>;
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,27 +109,60 @@ pub struct Deadlines {
     pub start: Duration,
     /// From asking a process to stop to killing it. 1 s.
     pub stop: Duration,
+    /// How long a process may leave something it was sent unhandled before it counts as unresponsive. 3 s.
+    pub unresponsive: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { start: limits::START, stop: limits::STOP }
+        Self { start: limits::START, stop: limits::STOP, unresponsive: limits::UNRESPONSIVE }
     }
 }
 
 /// What a child process is and how it is started; for [`Processes::spawn_with`](crate::Processes::spawn_with).
+///
+/// What is not said is: this same executable; no arguments beyond ours; of the environment what is named by
+/// [`INHERITED`](Self::INHERITED); the current directory of the parent; no standard input, and the parent's standard output and error.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct ProcessOptions {
     pub(crate) name: Option<String>,
     pub(crate) transport: Transport,
+    pub(crate) restart: Restart,
+    /// When it was started again, within the time that its policy counts.
+    pub(crate) restarts: Vec<Instant>,
     /// `None`: this same executable.
     pub(crate) program: Option<PathBuf>,
     pub(crate) arguments: Vec<OsString>,
+    pub(crate) inherit_environment: bool,
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) stdin: Option<Stream>,
+    pub(crate) stdout: Option<Stream>,
+    pub(crate) stderr: Option<Stream>,
 }
 
 impl ProcessOptions {
-    /// This same executable, over the default transport.
+    /// The variables that a child gets from the parent's environment when nothing is said: what programs need to find their files, to
+    /// speak the user's language, and to be debugged.
+    pub const INHERITED: &[&str] = &[
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "LD_LIBRARY_PATH",
+        "PATH",
+        "REMOTE_LOG",
+        "RUST_BACKTRACE",
+        "RUST_LOG",
+        "SystemRoot",
+        "TEMP",
+        "TMP",
+        "TMPDIR",
+        "TZ",
+        "USERPROFILE",
+    ];
+
+    /// The defaults.
     pub fn new() -> Self {
         Self::default()
     }
@@ -81,11 +185,95 @@ impl ProcessOptions {
         self
     }
 
+    /// The parent's whole environment, and not just what [`INHERITED`](Self::INHERITED) names: secrets too, if there are any.
+    pub const fn inherit_environment(mut self) -> Self {
+        self.inherit_environment = true;
+        self
+    }
+
+    /// One more variable of the environment.
+    pub fn environment(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The directory the process starts in.
+    pub fn directory(mut self, directory: impl AsRef<Path>) -> Self {
+        self.directory = Some(directory.as_ref().to_owned());
+        self
+    }
+
+    /// What the process reads.
+    pub const fn stdin(mut self, stream: Stream) -> Self {
+        self.stdin = Some(stream);
+        self
+    }
+
+    /// Where what the process prints goes.
+    pub const fn stdout(mut self, stream: Stream) -> Self {
+        self.stdout = Some(stream);
+        self
+    }
+
+    /// Where what the process complains of goes.
+    pub const fn stderr(mut self, stream: Stream) -> Self {
+        self.stderr = Some(stream);
+        self
+    }
+
     /// How parent and child are connected.
     pub const fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
     }
+
+    /// Whether another process is started when this one crashes.
+    pub const fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+}
+
+/// One of a child's standard streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stream {
+    /// The parent's.
+    Inherit,
+    /// Nothing comes from it, and what goes to it is lost.
+    Null,
+    /// The parent has the other end, see [`Process::take_streams`](crate::Process::take_streams). A child that prints waits until it is
+    /// read.
+    Piped,
+}
+
+impl From<Stream> for Stdio {
+    fn from(stream: Stream) -> Self {
+        match stream {
+            Stream::Inherit => Self::inherit(),
+            Stream::Null => Self::null(),
+            Stream::Piped => Self::piped(),
+        }
+    }
+}
+
+/// Whether another process is started when one goes.
+///
+/// The new one is another [`Process`](crate::Process), started with the same options, which attaches as any does. A process that was
+/// asked to end, that is of another version or that broke the protocol is not started again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Restart {
+    /// No.
+    #[default]
+    Never,
+    /// When it [crashed](crate::DetachReason::is_crash), but no more than `limit` times `within` this time.
+    OnCrash {
+        /// How often.
+        limit: u32,
+        /// In what time.
+        within: Duration,
+    },
 }
 
 /// How parent and child are connected.

@@ -9,7 +9,9 @@ use remote_protocol::service::Serve;
 
 use crate::hub::Hub;
 use crate::list::{Frames, Processes};
+use crate::loader::Loader;
 use crate::options::ParentOptions;
+use crate::snapshot::Snapshot;
 use crate::spawn::{self, StartError};
 
 /// Starts child processes, loads modules into them and talks to them.
@@ -17,6 +19,7 @@ use crate::spawn::{self, StartError};
 /// Dropping it closes it, as [`close`](Self::close) does.
 pub struct Parent {
     hub: Arc<Hub>,
+    first: Loader,
 }
 
 impl Parent {
@@ -38,35 +41,53 @@ impl Parent {
         if remote_child::is_child() {
             return Err(NewError::InChild);
         }
-        let parent = Self { hub: Hub::new(options) };
-        spawn::start_main(&parent.hub).map_err(NewError::Main)?;
+        let hub = Hub::new(options);
+        let first = hub.open_loader("main").ok_or(NewError::Main(StartError::ParentClosed))?;
+        let parent = Self { hub, first: Loader::new(Arc::clone(&first)) };
+        spawn::start_main(&first).map_err(NewError::Main)?;
         Ok(parent)
     }
 
-    /// Loads a module into every process, those that are there, those that are starting and those that will be started; once into
-    /// each. `./x` names the sibling `x` of the module `base`, [`this_module!()`](crate::this_module); see [`ModulePath::resolve`].
-    ///
-    /// It does not wait: a process where the module does not exist or does not load reports that, see
-    /// [`Processes::on_error`]. What is emitted afterwards arrives after the module is loaded.
+    /// Makes a further loader over the same processes; the parent itself is the first one.
     ///
     /// # Errors
     ///
-    /// [`ResolveError`] when `id` can be the name of no module.
+    /// [`ParentClosed`] when the parent is closed.
+    pub fn loader(&self, name: &str) -> Result<Loader, ParentClosed> {
+        self.hub.open_loader(name).map(Loader::new).ok_or(ParentClosed)
+    }
+
+    /// See [`Loader::remote_require`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::remote_require`].
     pub fn remote_require(&self, id: &str, base: ModulePath) -> Result<(), ResolveError> {
-        self.hub.require(&base.resolve(id)?);
-        Ok(())
+        self.first.remote_require(id, base)
     }
 
     /// The processes, the main process among them.
     #[must_use]
     pub fn processes(&self) -> Processes {
-        Processes::new(Arc::clone(&self.hub))
+        self.first.processes()
     }
 
     /// The frames in all processes.
     #[must_use]
     pub fn frames(&self) -> Frames {
-        Frames::new(Arc::clone(&self.hub))
+        self.first.frames()
+    }
+
+    /// The first loader, to be handed around or unloaded as any other.
+    #[must_use]
+    pub const fn first_loader(&self) -> &Loader {
+        &self.first
+    }
+
+    /// A picture of everything the parent knows at this moment, for diagnostics.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.hub)
     }
 
     /// Serves objects to every present and future process. For crates that bring objects.
@@ -119,14 +140,14 @@ impl Parent {
         for connection in &connections {
             if connection.is_driver() {
                 connection.close_in_background(stop);
-            } else if !connection.wait_told(deadline) {
-                connection.kill();
+            } else if !connection.wait_gone(deadline) {
+                connection.kill_unresponsive();
                 killed.push(connection.id());
             }
         }
         let deadline = Instant::now() + stop;
         for connection in &connections {
-            connection.wait_told(deadline);
+            connection.wait_gone(deadline);
         }
         self.hub.clear();
         if killed.is_empty() { Ok(()) } else { Err(CloseError { killed }) }
@@ -158,6 +179,11 @@ pub enum NewError {
     #[error("the main process's loader does not start")]
     Main(#[source] StartError),
 }
+
+/// The parent is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the parent is closed")]
+pub struct ParentClosed;
 
 /// A parent serves objects already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use remote_protocol::event::{self, Arrived, PayloadError};
-use remote_protocol::id::{LoaderId, ProcessId};
+use remote_protocol::event::{self, Arrived, EventKey, PayloadError};
+use remote_protocol::id::ProcessId;
 use remote_protocol::listeners::{ListenerId, Listeners};
 use remote_protocol::message::{Event, Target};
 use remote_protocol::service::NotifyError;
@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::frame::Frame;
-use crate::hub::{Hub, lock};
+use crate::hub::lock;
+use crate::loader::LoaderState;
 use crate::process::{Process, ProcessError};
 
 /// An event emitter that reaches to the children: what is emitted here is heard there, and the other way round.
@@ -21,7 +22,7 @@ use crate::process::{Process, ProcessError};
 ///
 /// Listeners run on the thread of the child the event is from, in the order things were sent.
 pub struct Port<S: Subject> {
-    hub: Arc<Hub>,
+    loader: Arc<LoaderState>,
     scope: Scope,
     listeners: SharedListeners<S>,
 }
@@ -45,8 +46,8 @@ pub(crate) type SharedListeners<S> = Arc<Mutex<Listeners<Listener<S>>>>;
 pub(crate) type Listener<S> = Arc<dyn Fn(&S, &Arrived<'_>) -> Result<(), PayloadError> + Send + Sync>;
 
 impl<S: Subject> Port<S> {
-    pub(crate) const fn new(hub: Arc<Hub>, scope: Scope, listeners: SharedListeners<S>) -> Self {
-        Self { hub, scope, listeners }
+    pub(crate) const fn new(loader: Arc<LoaderState>, scope: Scope, listeners: SharedListeners<S>) -> Self {
+        Self { loader, scope, listeners }
     }
 
     /// Sends an event to the listeners in the child; on the port of a list, to those of each process or frame. Never blocks.
@@ -54,18 +55,22 @@ impl<S: Subject> Port<S> {
     /// # Errors
     ///
     /// [`EmitError`]. On the port of a list everything that could be reached was, and the first one that takes no more is named.
-    pub fn emit<P: Serialize + ?Sized>(&self, event: &str, payload: &P) -> Result<(), EmitError> {
-        let (form, payload) = event::encode(event, payload)?;
+    pub fn emit<P: Serialize + ?Sized>(&self, event: impl EventKey<P>, payload: &P) -> Result<(), EmitError> {
+        if self.loader.is_unloading() {
+            return Err(EmitError::Unloaded);
+        }
+        let (name, form) = (event.name(), event.form());
+        let payload = event::encode(name, form, payload)?;
         let target = match &self.scope {
             Scope::Process(_) | Scope::Processes => Target::Process,
             Scope::Frame(frame) => Target::Frame(frame.id()),
             Scope::Frames => Target::Frames,
         };
-        let event = Event { loader: LoaderId::FIRST, target, name: event.into(), form, payload };
+        let event = Event { loader: self.loader.id, target, name: name.into(), form, payload };
         match &self.scope {
             Scope::Process(process) => send(process, &event),
             Scope::Frame(frame) => send(frame.process(), &event),
-            Scope::Processes | Scope::Frames => self.hub.broadcast(&event),
+            Scope::Processes | Scope::Frames => self.loader.hub.broadcast(&event),
         }
     }
 
@@ -73,16 +78,16 @@ impl<S: Subject> Port<S> {
     ///
     /// An event that carries something else than a `P` is reported, see [`Processes::on_error`](crate::Processes::on_error).
     pub fn on<P: DeserializeOwned>(&self, event: &str, listener: impl Fn(&S, P) + Send + Sync + 'static) -> ListenerId {
-        lock(&self.listeners).add(event, false, read(listener))
+        self.add(&event, false, listener)
     }
 
     /// Calls `listener` for the next event of this name, and not again.
     pub fn once<P: DeserializeOwned>(
         &self,
-        event: &str,
+        event: impl EventKey<P>,
         listener: impl Fn(&S, P) + Send + Sync + 'static,
     ) -> ListenerId {
-        lock(&self.listeners).add(event, true, read(listener))
+        self.add(&event, true, listener)
     }
 
     /// Removes a listener. `false` when it is not there any more.
@@ -90,6 +95,20 @@ impl<S: Subject> Port<S> {
         // The listener is dropped when nothing is locked any more: it may hold what removes others.
         let removed = lock(&self.listeners).remove(listener);
         removed.is_some()
+    }
+
+    fn add<P: DeserializeOwned>(
+        &self,
+        event: &impl EventKey<P>,
+        once: bool,
+        listener: impl Fn(&S, P) + Send + Sync + 'static,
+    ) -> ListenerId {
+        let form = event.form();
+        let listener: Listener<S> = Arc::new(move |subject, arrived| {
+            listener(subject, arrived.payload(form)?);
+            Ok(())
+        });
+        lock(&self.listeners).add(event.name(), once, listener)
     }
 }
 
@@ -99,28 +118,22 @@ pub(crate) fn tell<S: Subject>(listeners: &SharedListeners<S>, subject: &S, even
     let mut turn = lock(listeners).turn();
     loop {
         let Some(listener) = lock(listeners).next(event.name(), &mut turn) else { return };
-        process.hub().contain(process, event.name(), || {
+        process.loader().contain(process, event.name(), || {
             if let Err(error) = listener(subject, event) {
-                process.hub().report(process, &ProcessError::Payload(error));
+                process.loader().report(process, &ProcessError::Payload(error));
             }
         });
     }
 }
 
 fn send(process: &Process, event: &Event<'_>) -> Result<(), EmitError> {
-    process.connection().emit(event).map_err(|error| EmitError::not_sent(process.id(), error))
-}
-
-fn read<S: Subject, P: DeserializeOwned>(listener: impl Fn(&S, P) + Send + Sync + 'static) -> Listener<S> {
-    Arc::new(move |subject, event| {
-        listener(subject, event.payload()?);
-        Ok(())
-    })
+    let sent = process.shared().connection().emit(process.shared().hub(), event);
+    sent.map_err(|error| EmitError::not_sent(process.id(), error))
 }
 
 impl<S: Subject> Clone for Port<S> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.hub), self.scope.clone(), Arc::clone(&self.listeners))
+        Self::new(Arc::clone(&self.loader), self.scope.clone(), Arc::clone(&self.listeners))
     }
 }
 
@@ -143,6 +156,9 @@ pub enum EmitError {
         /// The process.
         process: ProcessId,
     },
+    /// The loader that the port is of has been unloaded.
+    #[error("the loader of this port is unloaded")]
+    Unloaded,
     /// The process does not handle what it is sent.
     #[error("process {process} has {unhandled} bytes unhandled, at most {limit} may be")]
     Backlog {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ use remote_protocol::message::Trouble;
 use crate::connection::Connection;
 use crate::detach::DetachReason;
 use crate::hub::{Hub, lock};
+use crate::loader::LoaderState;
+use crate::options::ProcessOptions;
 use crate::port::{Port, Scope, SharedListeners, Subject};
 
 /// A process of a parent: a child, or the main process itself.
@@ -21,82 +24,140 @@ pub struct Process {
 }
 
 struct Inner {
-    name: Option<String>,
+    shared: Arc<Shared>,
+    loader: Arc<LoaderState>,
+    listeners: SharedListeners<Process>,
+    detach: Mutex<Listeners<DetachListener>>,
+}
+
+/// What a process is to all loaders.
+pub(crate) struct Shared {
+    options: ProcessOptions,
     remote: bool,
     hub: Arc<Hub>,
     connection: Arc<Connection>,
-    listeners: SharedListeners<Process>,
-    detach: Mutex<Listeners<DetachListener>>,
     detached: OnceLock<DetachReason>,
+}
+
+impl Shared {
+    pub(crate) fn new(hub: Arc<Hub>, connection: Arc<Connection>, options: ProcessOptions, remote: bool) -> Arc<Self> {
+        Arc::new(Self { options, remote, hub, connection, detached: OnceLock::new() })
+    }
+
+    pub(crate) fn id(&self) -> ProcessId {
+        self.connection.id()
+    }
+
+    pub(crate) const fn options(&self) -> &ProcessOptions {
+        &self.options
+    }
+
+    pub(crate) const fn is_remote(&self) -> bool {
+        self.remote
+    }
+
+    pub(crate) const fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    pub(crate) const fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    pub(crate) fn set_detached(&self, reason: DetachReason) {
+        // A process detaches once.
+        let _ = self.detached.set(reason);
+    }
+
+    pub(crate) fn detached(&self) -> Option<&DetachReason> {
+        self.detached.get()
+    }
 }
 
 pub(crate) type DetachListener = Arc<dyn Fn(&Process, &DetachReason) + Send + Sync>;
 
 impl Process {
-    pub(crate) fn new(hub: Arc<Hub>, connection: Arc<Connection>, name: Option<String>, remote: bool) -> Self {
+    pub(crate) fn new(loader: Arc<LoaderState>, shared: Arc<Shared>) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                name,
-                remote,
-                hub,
-                connection,
-                listeners: SharedListeners::default(),
-                detach: Mutex::default(),
-                detached: OnceLock::new(),
-            }),
+            inner: Arc::new(Inner { shared, loader, listeners: SharedListeners::default(), detach: Mutex::default() }),
         }
     }
 
     /// The process's id: it prints as the operating system's.
     #[must_use]
     pub fn id(&self) -> ProcessId {
-        self.inner.connection.id()
+        self.inner.shared.id()
     }
 
     /// What the process was called when it was started.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.inner.name.as_deref()
+        self.inner.shared.options.name.as_deref()
     }
 
     /// Whether this is another process than the parent's own, the main process.
     #[must_use]
     pub fn is_remote(&self) -> bool {
-        self.inner.remote
+        self.inner.shared.remote
     }
 
     /// What this process and its counterpart send each other events with.
     #[must_use]
     pub fn port(&self) -> Port<Self> {
-        Port::new(Arc::clone(&self.inner.hub), Scope::Process(self.clone()), Arc::clone(&self.inner.listeners))
+        Port::new(Arc::clone(&self.inner.loader), Scope::Process(self.clone()), Arc::clone(&self.inner.listeners))
     }
 
-    /// Asks the process to end, after all that was sent to it; kills it when it has not ended by the stop deadline. Does not block:
-    /// `detach` tells when it is gone, or [`wait`](Self::wait).
+    /// Asks the process to end, after all that was sent to it, and kills it when it has not ended by the stop deadline of the parent. Does
+    /// not block: `detach` tells when it is gone, or [`wait`](Self::wait).
     pub fn close(&self) {
-        self.inner.connection.close_in_background(self.inner.hub.deadlines().stop);
+        self.close_within(self.inner.shared.hub.deadlines().stop);
+    }
+
+    /// [`close`](Self::close) with a deadline of its own. One that has to be killed was [unresponsive](DetachReason::Unresponsive).
+    pub fn close_within(&self, deadline: Duration) {
+        self.inner.shared.connection.close_in_background(deadline);
     }
 
     /// Ends the process at once. What it sent before is still heard. One that has no process of its own is cut off.
     pub fn kill(&self) {
-        self.inner.connection.kill();
+        self.inner.shared.connection.kill();
     }
 
-    /// Waits until the process is gone and everybody has been told, and gives the reason; `None` when it is still there at the deadline.
+    /// Waits until the process is gone and everybody has been told, and gives the reason; `None` when it is still there at the deadline. With
+    /// an executor, it does not wait for everybody to be told.
     ///
     /// # Blocking
     ///
     /// For `deadline` at most; on a thread that runs this process's listeners not at all.
     #[must_use]
     pub fn wait(&self, deadline: Duration) -> Option<DetachReason> {
-        self.inner.connection.wait_told(Instant::now() + deadline);
+        self.inner.shared.connection.wait_gone(Instant::now() + deadline);
         self.detached().cloned()
     }
 
     /// Why the process went; `None` while it is there.
     #[must_use]
     pub fn detached(&self) -> Option<&DetachReason> {
-        self.inner.detached.get()
+        self.inner.shared.detached()
+    }
+
+    /// What the process was last heard of: when it has crashed, this is where to look.
+    #[must_use]
+    pub fn last_heard(&self) -> LastHeard {
+        self.inner.shared.connection.last_heard()
+    }
+
+    /// Whether the process has left something unhandled for longer than the deadline for it; see [`Processes::on_unresponsive`](crate::Processes::on_unresponsive).
+    #[must_use]
+    pub fn is_responsive(&self) -> bool {
+        self.inner.shared.connection.is_responsive()
+    }
+
+    /// Takes the end of the process's standard streams that were asked for with
+    /// [`ProcessOptions::stdin`] and its like; each can be taken once.
+    #[must_use]
+    pub fn take_streams(&self) -> Streams {
+        self.inner.shared.connection.take_streams()
     }
 
     /// Calls `listener` when the process goes, after its last event. When it is gone already, nothing is called.
@@ -104,33 +165,54 @@ impl Process {
         lock(&self.inner.detach).add(DETACH, true, Arc::new(listener))
     }
 
-    pub(crate) fn connection(&self) -> &Arc<Connection> {
-        &self.inner.connection
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
     }
 
-    pub(crate) fn hub(&self) -> &Arc<Hub> {
-        &self.inner.hub
+    pub(crate) fn loader(&self) -> &Arc<LoaderState> {
+        &self.inner.loader
     }
 
     pub(crate) fn listeners(&self) -> &SharedListeners<Self> {
         &self.inner.listeners
     }
 
-    pub(crate) fn set_detached(&self, reason: DetachReason) {
-        // A process detaches once.
-        let _ = self.inner.detached.set(reason);
-    }
-
-    /// Tells the process's own listeners that it is gone, and lets go of all of them.
+    /// Tells the process's own listeners that it is gone.
     pub(crate) fn tell_detach(&self, reason: &DetachReason) {
         let mut turn = lock(&self.inner.detach).turn();
         loop {
             let Some(listener) = lock(&self.inner.detach).next(DETACH, &mut turn) else { break };
-            self.inner.hub.contain(self, DETACH, || listener(self, reason));
+            self.inner.loader.contain(self, DETACH, || listener(self, reason));
         }
+    }
+
+    /// Lets go of everything that may hold this handle: its listeners.
+    pub(crate) fn clear(&self) {
         let listeners = (lock(&self.inner.detach).take(), lock(&self.inner.listeners).take());
         drop(listeners);
     }
+}
+
+/// What a process was last heard of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LastHeard {
+    /// The kind of the last message of it that was handled; `None` before the first.
+    pub message: Option<&'static str>,
+    /// The methods of the parent that were being served for it when its link closed.
+    pub calls: Vec<String>,
+}
+
+/// The parent's ends of a process's standard streams.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Streams {
+    /// What the process reads.
+    pub stdin: Option<ChildStdin>,
+    /// What it prints.
+    pub stdout: Option<ChildStdout>,
+    /// What it complains of.
+    pub stderr: Option<ChildStderr>,
 }
 
 impl Subject for Process {
@@ -139,9 +221,10 @@ impl Subject for Process {
     }
 }
 
+/// Whether they are the same process, whatever loader sees it.
 impl PartialEq for Process {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
+        Arc::ptr_eq(&self.inner.shared, &other.inner.shared)
     }
 }
 

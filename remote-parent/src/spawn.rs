@@ -1,7 +1,7 @@
 use std::env;
 use std::io;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -19,26 +19,36 @@ use remote_transport::{ipc, memory};
 use shared_child::SharedChild;
 
 use crate::connection::Connection;
-use crate::driver;
+use crate::driver::Driver;
 use crate::hub::{Hub, lock};
-use crate::options::{ProcessOptions, Transport};
-use crate::process::Process;
+use crate::loader::LoaderState;
+use crate::log;
+use crate::options::{ProcessOptions, Stream, Transport};
+use crate::process::{self, Process};
+use crate::watchdog::Watchdog;
 
 /// Starts a process and waits until it has said hello.
-pub(crate) fn spawn(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Process, StartError> {
+pub(crate) fn spawn(loader: &Arc<LoaderState>, options: ProcessOptions) -> Result<Process, StartError> {
+    let started = start(&loader.hub, options)?;
+    // The list has it already, unless it has gone meanwhile, or the loader is being unloaded.
+    Ok(loader.process(started.id()).unwrap_or_else(|| Process::new(Arc::clone(loader), started)))
+}
+
+/// Starts a process and waits until it has said hello, for no loader in particular.
+pub(crate) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process::Shared>, StartError> {
     match options.transport {
-        Transport::Memory => start_hosted(hub, options.name, true),
-        Transport::Ipc => start_process(hub, &options),
+        Transport::Memory => start_hosted(hub, options, true),
+        Transport::Ipc => start_process(hub, options),
     }
 }
 
 /// Starts the main process's own loader.
-pub(crate) fn start_main(hub: &Arc<Hub>) -> Result<Process, StartError> {
-    start_hosted(hub, Some("main".to_owned()), false)
+pub(crate) fn start_main(loader: &Arc<LoaderState>) -> Result<(), StartError> {
+    start_hosted(&loader.hub, ProcessOptions::new().name("main"), false).map(drop)
 }
 
 /// Starts a child on a thread of this process.
-fn start_hosted(hub: &Arc<Hub>, name: Option<String>, remote: bool) -> Result<Process, StartError> {
+fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result<Arc<process::Shared>, StartError> {
     let connection = hub.connect(std::process::id(), remote).ok_or(StartError::ParentClosed)?;
     connection.set_child(None);
     let starting = Starting { hub, connection };
@@ -54,15 +64,14 @@ fn start_hosted(hub: &Arc<Hub>, name: Option<String>, remote: bool) -> Result<Pr
         .name(format!("remote-child-{}", starting.connection.id().serial()))
         .spawn(move || drop(remote_child::run(Arc::new(child_link), host)))
         .map_err(StartError::Thread)?;
-    starting.greet(Arc::new(link), name, remote, Instant::now() + hub.deadlines().start)
+    starting.greet(Arc::new(link), options, remote, Instant::now() + hub.deadlines().start)
 }
 
 /// Starts a child in a process of its own.
-fn start_process(hub: &Arc<Hub>, options: &ProcessOptions) -> Result<Process, StartError> {
+fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process::Shared>, StartError> {
     let deadline = Instant::now() + hub.deadlines().start;
     let server = ipc::Server::new().map_err(StartError::Transport)?;
-    let (mut command, program) = command(options)?;
-    command.arg(CHILD_ARGUMENT).arg(server.address()).args(&options.arguments).stdin(Stdio::null());
+    let (command, program) = command(&options, server.address())?;
     let acceptance = server.listen().map_err(StartError::Transport)?;
     let child = spawner()?.start(command).map_err(|source| StartError::Program { program: program.clone(), source })?;
     let child = Arc::new(child);
@@ -96,7 +105,7 @@ fn start_process(hub: &Arc<Hub>, options: &ProcessOptions) -> Result<Process, St
             });
         }
     };
-    starting.greet(link, options.name.clone(), true, deadline).map_err(|error| error.of(program))
+    starting.greet(link, options, true, deadline).map_err(|error| error.of(program))
 }
 
 /// A process until it has said hello. Dropped before, it is ended and forgotten.
@@ -110,27 +119,29 @@ impl Starting<'_> {
     fn greet(
         self,
         link: Arc<dyn Link>,
-        name: Option<String>,
+        options: ProcessOptions,
         remote: bool,
         deadline: Instant,
-    ) -> Result<Process, StartError> {
+    ) -> Result<Arc<process::Shared>, StartError> {
         let mut inlet = self.connection.set_link(link).map_err(|_| StartError::Lost)?;
         self.hello(&mut inlet, deadline)?;
-        let process = Process::new(Arc::clone(self.hub), Arc::clone(&self.connection), name, remote);
-        let turn = lock(&self.hub.processes).attach(process.id().serial(), process.clone());
+        let shared = process::Shared::new(Arc::clone(self.hub), Arc::clone(&self.connection), options, remote);
+        let turns = self.hub.attach_process(&shared);
         self.connection.release_held();
-        let driven = process.clone();
+        Watchdog::wake(self.hub);
+        let started = Arc::clone(&shared);
+        let driver = Driver::new(Arc::clone(&shared));
         thread::Builder::new()
-            .name(format!("remote-{}", process.id()))
-            .spawn(move || driver::run(&driven, inlet, turn))
+            .name(format!("remote-{}", shared.id()))
+            .spawn(move || driver.run(inlet, turns))
             .map_err(|error| {
-                let forgotten = lock(&self.hub.processes).detach(process.id().serial());
+                let forgotten = self.hub.detach_process(shared.id());
                 drop(forgotten);
                 StartError::Thread(error)
             })?;
         // From here on the driver sees to it.
         std::mem::forget(self);
-        Ok(process)
+        Ok(started)
     }
 
     fn hello(&self, inlet: &mut Inlet, deadline: Instant) -> Result<(), StartError> {
@@ -151,7 +162,9 @@ impl Starting<'_> {
                 Err(Pause::Violation(violation)) => return Err(StartError::Violation(violation)),
             }
         };
+        let bytes = message.len();
         let message = codec::decode(&message).map_err(|error| StartError::Violation(error.into()))?;
+        log::received(self.connection.id(), &message, bytes);
         let received = self.connection.with_session(|session| session.receive(message));
         match received.map_err(StartError::Violation)? {
             Received::Ready => Ok(()),
@@ -179,12 +192,30 @@ impl Drop for Starting<'_> {
             service.close();
         }
         self.hub.disconnect(self.connection.id());
-        self.connection.set_told();
+        self.connection.set_gone();
     }
 }
 
-/// The program to start, and what to call it in errors.
-fn command(options: &ProcessOptions) -> Result<(Command, PathBuf), StartError> {
+/// What to start, as the options say, and what to call it in errors.
+fn command(options: &ProcessOptions, address: &str) -> Result<(Command, PathBuf), StartError> {
+    let (mut command, program) = program(options)?;
+    command.arg(CHILD_ARGUMENT).arg(address).args(&options.arguments);
+    if !options.inherit_environment {
+        command.env_clear();
+        let inherited = ProcessOptions::INHERITED.iter().filter_map(|name| Some((name, env::var_os(name)?)));
+        command.envs(inherited);
+    }
+    command.envs(options.environment.iter().map(|(name, value)| (name, value)));
+    if let Some(directory) = &options.directory {
+        command.current_dir(directory);
+    }
+    command.stdin(options.stdin.unwrap_or(Stream::Null));
+    command.stdout(options.stdout.unwrap_or(Stream::Inherit));
+    command.stderr(options.stderr.unwrap_or(Stream::Inherit));
+    Ok((command, program))
+}
+
+fn program(options: &ProcessOptions) -> Result<(Command, PathBuf), StartError> {
     if let Some(program) = &options.program {
         return Ok((Command::new(program), program.clone()));
     }

@@ -24,6 +24,17 @@ pub enum ToParent<'a> {
     Release(Release),
 }
 
+impl ToParent<'_> {
+    /// The same message, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> ToParent<'static> {
+        match self {
+            Self::Call(call) => ToParent::Call(Call { id: call.id, request: call.request.into_owned() }),
+            Self::Release(release) => ToParent::Release(release),
+        }
+    }
+}
+
 /// What the parent says about objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ToChild<'a> {
@@ -84,6 +95,22 @@ pub enum Request<'a> {
     },
 }
 
+impl Request<'_> {
+    /// The same request, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Request<'static> {
+        match self {
+            Self::Lookup { root, interface } => Request::Lookup {
+                root: root.into_owned(),
+                interface: interface.map(|interface| Cow::Owned(interface.into_owned())),
+            },
+            Self::Method { object, method, arguments } => {
+                Request::Method { object, method: method.into_owned(), arguments: arguments.into_owned() }
+            }
+        }
+    }
+}
+
 /// A named place from which a child reaches its first objects.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Root<'a> {
@@ -123,6 +150,17 @@ pub enum Selector<'a> {
     /// By name alone; arguments and result are dynamic values.
     #[serde(borrow)]
     Named(Cow<'a, str>),
+}
+
+impl Selector<'_> {
+    /// The same selector, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Selector<'static> {
+        match self {
+            Self::Typed(fingerprint) => Selector::Typed(fingerprint),
+            Self::Named(name) => Selector::Named(Cow::Owned(name.into_owned())),
+        }
+    }
 }
 
 /// Answers a call.

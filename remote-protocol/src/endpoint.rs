@@ -25,12 +25,12 @@ impl Outlet {
         Self { tx, message: Vec::new(), record: Vec::new() }
     }
 
-    /// Sends a message, in as many records as it takes. Never blocks.
+    /// Sends a message, in as many records as it takes; gives its length in bytes. Never blocks.
     ///
     /// # Errors
     ///
     /// [`OutletError`]; nothing of the message was sent, unless the link is closed.
-    pub fn send<M: Serialize>(&mut self, message: &M) -> Result<(), OutletError> {
+    pub fn send<M: Serialize>(&mut self, message: &M) -> Result<usize, OutletError> {
         self.message.clear();
         codec::encode(message, &mut self.message)?;
         let length = self.message.len();
@@ -42,7 +42,7 @@ impl Outlet {
         if length > KEPT_BYTES {
             self.message = Vec::new();
         }
-        result
+        result.map(|()| length)
     }
 }
 

@@ -3,22 +3,112 @@
 use std::any::type_name;
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
 use crate::limits;
-use crate::message::Event;
-use crate::payload::{Form, Payload};
+use crate::message;
+use crate::payload::{Fingerprint, Form, Payload};
 use crate::value::Value;
 
-/// Writes what an event named by a string carries: a self-describing value.
+/// An event whose name and type both sides share as a constant:
+///
+/// ```
+/// use remote_protocol::event::Event;
+///
+/// const RESIZED: Event<(u32, u32)> = Event::new("resized");
+/// assert_eq!(RESIZED.name(), "resized");
+/// ```
+///
+/// Emitting or listening with it, the payload's type is checked when the program is compiled. On the wire it is tagged with a hash of
+/// the event's name and the type's, so that two programs that mean different types by it get an error. A named type whose
+/// *fields* change keeps its name: then change the application's version too.
+pub struct Event<P> {
+    name: &'static str,
+    payload: PhantomData<fn(P)>,
+}
+
+impl<P> Event<P> {
+    /// The event `name` that carries a `P`.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, payload: PhantomData }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn form(&self) -> Form {
+        Form::Typed(Fingerprint::of(self.name).and(type_name::<P>()))
+    }
+}
+
+impl<P> Clone for Event<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Event<P> {}
+
+impl<P> fmt::Debug for Event<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Event<{}>({:?})", type_name::<P>(), self.name)
+    }
+}
+
+/// What an event is named by: a string, and then it carries any value; or an [`Event`], and then a `P`.
+pub trait EventKey<P: ?Sized> {
+    /// The event's name.
+    fn name(&self) -> &str;
+
+    /// How its payload is encoded.
+    fn form(&self) -> Form;
+}
+
+impl<P: ?Sized> EventKey<P> for &str {
+    fn name(&self) -> &str {
+        self
+    }
+
+    fn form(&self) -> Form {
+        Form::Dynamic
+    }
+}
+
+impl<P: ?Sized> EventKey<P> for &String {
+    fn name(&self) -> &str {
+        self
+    }
+
+    fn form(&self) -> Form {
+        Form::Dynamic
+    }
+}
+
+impl<P> EventKey<P> for Event<P> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn form(&self) -> Form {
+        Self::form(self)
+    }
+}
+
+/// Writes what an event carries: a self-describing value, or a typed one as it is.
 ///
 /// # Errors
 ///
-/// [`PayloadError::Unsendable`] when `payload` cannot be written as a value, is too long or too deep.
-pub fn encode<P: Serialize + ?Sized>(name: &str, payload: &P) -> Result<(Form, Payload<'static>), PayloadError> {
+/// [`PayloadError::Unsendable`] when `payload` cannot be written, is too long or too deep.
+pub fn encode<P: Serialize + ?Sized>(name: &str, form: Form, payload: &P) -> Result<Payload<'static>, PayloadError> {
     let unsendable = |reason: String| PayloadError::Unsendable {
         event: name.to_owned(),
         payload: type_name::<P>().to_owned(),
@@ -27,23 +117,25 @@ pub fn encode<P: Serialize + ?Sized>(name: &str, payload: &P) -> Result<(Form, P
     if name.len() > limits::NAME_BYTES {
         return Err(unsendable(format!("a name of {} bytes, at most {}", name.len(), limits::NAME_BYTES)));
     }
-    let value = Value::from_serialize(payload).map_err(|error| unsendable(error.to_string()))?;
     let mut bytes = Vec::new();
-    codec::encode(&value, &mut bytes).map_err(|error| unsendable(error.to_string()))?;
-    if bytes.len() > limits::MESSAGE_BYTES - limits::RECORD_BYTES {
-        return Err(unsendable(format!(
-            "{} bytes, at most {}",
-            bytes.len(),
-            limits::MESSAGE_BYTES - limits::RECORD_BYTES
-        )));
+    match form {
+        Form::Typed(_) => codec::encode(payload, &mut bytes),
+        Form::Dynamic => {
+            let value = Value::from_serialize(payload).map_err(|error| unsendable(error.to_string()))?;
+            codec::encode(&value, &mut bytes)
+        }
     }
-    Ok((Form::Dynamic, Payload::plain(bytes)))
+    .map_err(|error| unsendable(error.to_string()))?;
+    if bytes.len() > limits::PAYLOAD_BYTES {
+        return Err(unsendable(format!("{} bytes, at most {}", bytes.len(), limits::PAYLOAD_BYTES)));
+    }
+    Ok(Payload::plain(bytes))
 }
 
 /// An event that arrived, read by each of its listeners as the type that listener takes.
 #[derive(Debug)]
 pub struct Arrived<'a> {
-    event: &'a Event<'a>,
+    event: &'a message::Event<'a>,
     /// Decoded when the first listener asks, for all of them.
     value: OnceCell<Result<Value, String>>,
 }
@@ -51,7 +143,7 @@ pub struct Arrived<'a> {
 impl<'a> Arrived<'a> {
     /// The event as it came.
     #[must_use]
-    pub const fn new(event: &'a Event<'a>) -> Self {
+    pub const fn new(event: &'a message::Event<'a>) -> Self {
         Self { event, value: OnceCell::new() }
     }
 
@@ -61,20 +153,33 @@ impl<'a> Arrived<'a> {
         &self.event.name
     }
 
-    /// Reads the payload as a `P`.
+    /// Reads the payload as a `P`, for a listener that takes it in this form.
     ///
     /// # Errors
     ///
     /// [`PayloadError::Mismatch`] when it is something else.
-    pub fn payload<P: DeserializeOwned>(&self) -> Result<P, PayloadError> {
+    pub fn payload<P: DeserializeOwned>(&self, form: Form) -> Result<P, PayloadError> {
         let mismatch = |reason: Cow<'_, str>| PayloadError::Mismatch {
             event: self.event.name.clone().into_owned(),
             expected: type_name::<P>().to_owned(),
             reason: reason.into_owned(),
         };
-        let Form::Dynamic = self.event.form else {
-            return Err(mismatch(Cow::Borrowed("found the payload of a typed event")));
-        };
+        match (self.event.form, form) {
+            (Form::Dynamic, Form::Dynamic) => {}
+            (Form::Typed(found), Form::Typed(expected)) if found == expected => {
+                let read = codec::decode(&self.event.payload.bytes.0);
+                return read.map_err(|error| mismatch(Cow::Owned(error.to_string())));
+            }
+            (Form::Typed(_), Form::Typed(_)) => {
+                return Err(mismatch(Cow::Borrowed("found a typed event of another type")));
+            }
+            (Form::Typed(_), Form::Dynamic) => {
+                return Err(mismatch(Cow::Borrowed("found a typed event, listen to its constant")));
+            }
+            (Form::Dynamic, Form::Typed(_)) => {
+                return Err(mismatch(Cow::Borrowed("found an event emitted by its name alone")));
+            }
+        }
         let value =
             self.value.get_or_init(|| codec::decode(&self.event.payload.bytes.0).map_err(|error| error.to_string()));
         match value {

@@ -9,6 +9,9 @@ pub const RECORD_BYTES: usize = 64 * 1024;
 /// The longest message, and all messages of one process that are being reassembled, together. Anything larger belongs into a buffer.
 pub const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
+/// The longest payload of an event, a call, a result or a callback: what a message may have, less than what may come around it.
+pub const PAYLOAD_BYTES: usize = MESSAGE_BYTES - RECORD_BYTES;
+
 /// How deep values may nest: deep enough for any document, and small enough for any thread's stack.
 pub const DEPTH: u32 = 32;
 
@@ -35,6 +38,9 @@ pub const START: Duration = Duration::from_secs(5);
 
 /// From sending a call to its return; also how long a child waits for a parent it has outrun.
 pub const CALL: Duration = Duration::from_secs(30);
+
+/// How long something may lie unhandled in a process before it counts as unresponsive: longer than any healthy listener takes.
+pub const UNRESPONSIVE: Duration = Duration::from_secs(3);
 
 /// From asking a process to stop to killing it.
 pub const STOP: Duration = Duration::from_secs(1);

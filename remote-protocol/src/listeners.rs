@@ -69,6 +69,18 @@ impl<F: Clone> Listeners<F> {
         Some(entry.listener.clone())
     }
 
+    /// How many listeners there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.values().map(Vec::len).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// Whether anything listens to `name`.
     #[must_use]
     pub fn hears(&self, name: &str) -> bool {

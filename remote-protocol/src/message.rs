@@ -21,6 +21,19 @@ pub enum ToChild<'a> {
     /// Does not accept the child's hello. The only message.
     #[serde(borrow)]
     Refuse(Versions<'a>),
+    /// There is a new loader; what is there attaches to it.
+    OpenLoader {
+        /// The loader.
+        loader: LoaderId,
+    },
+    /// Unload a loader; answered by [`ToParent::Unloaded`].
+    Unload {
+        /// The loader.
+        loader: LoaderId,
+        /// What its modules are told.
+        #[serde(borrow)]
+        reason: Cow<'a, str>,
+    },
     /// Load a module.
     Require {
         /// For which loader.
@@ -57,12 +70,69 @@ pub enum ToChild<'a> {
 }
 
 impl ToChild<'_> {
+    /// What the message takes of a window until it is handled: both sides count the same. Nothing, where a side waits for the
+    /// message, or where it is said about the window or the link itself.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        match self {
+            Self::Event(event) => event.cost(),
+            Self::Object(call::ToChild::Invoke(invoke)) => invoke.cost(),
+            Self::OpenLoader { .. }
+            | Self::Unload { .. }
+            | Self::Require { .. }
+            | Self::OpenFrame { .. }
+            | Self::CloseFrame { .. } => limits::MESSAGE_COST as u64,
+            Self::Welcome(_) | Self::Refuse(_) | Self::Object(_) | Self::Handled { .. } | Self::Close => 0,
+        }
+    }
+
+    /// What the message is about, for logs: an event's name, a module's path, an id.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Welcome(welcome) => format!("process {}", welcome.process),
+            Self::Refuse(versions) => versions.to_string(),
+            Self::OpenLoader { loader } => format!("loader {}", loader.0),
+            Self::Unload { loader, reason } => format!("loader {} {reason:?}", loader.0),
+            Self::Require { module, .. } => module.to_string(),
+            Self::Event(event) => event.subject(),
+            Self::OpenFrame { frame, .. } | Self::CloseFrame { frame } => format!("frame {frame}"),
+            Self::Object(call::ToChild::Return(answer)) => format!("call {}", answer.call),
+            Self::Object(call::ToChild::Invoke(invoke)) => format!("callback {}", invoke.callback),
+            Self::Object(call::ToChild::Release(release)) => format!("callback {} × {}", release.id, release.count),
+            Self::Handled { cost } => cost.to_string(),
+            Self::Close => String::new(),
+        }
+    }
+
+    /// The message's name, for logs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome(_) => "Welcome",
+            Self::Refuse(_) => "Refuse",
+            Self::OpenLoader { .. } => "OpenLoader",
+            Self::Unload { .. } => "Unload",
+            Self::Require { .. } => "Require",
+            Self::Event(_) => "Event",
+            Self::OpenFrame { .. } => "OpenFrame",
+            Self::CloseFrame { .. } => "CloseFrame",
+            Self::Object(call::ToChild::Return(_)) => "Return",
+            Self::Object(call::ToChild::Invoke(_)) => "Invoke",
+            Self::Object(call::ToChild::Release(_)) => "Release",
+            Self::Handled { .. } => "Handled",
+            Self::Close => "Close",
+        }
+    }
+
     /// The same message, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> ToChild<'static> {
         match self {
             Self::Welcome(welcome) => ToChild::Welcome(welcome),
             Self::Refuse(versions) => ToChild::Refuse(versions.into_owned()),
+            Self::OpenLoader { loader } => ToChild::OpenLoader { loader },
+            Self::Unload { loader, reason } => ToChild::Unload { loader, reason: Cow::Owned(reason.into_owned()) },
             Self::Require { loader, module } => ToChild::Require { loader, module: Cow::Owned(module.into_owned()) },
             Self::Event(event) => ToChild::Event(event.into_owned()),
             Self::OpenFrame { frame, tab } => ToChild::OpenFrame { frame, tab },
@@ -83,6 +153,11 @@ pub enum ToParent<'a> {
     /// An event of a port.
     #[serde(borrow)]
     Event(Event<'a>),
+    /// A loader is unloaded; nothing more comes from it.
+    Unloaded {
+        /// The loader.
+        loader: LoaderId,
+    },
     /// The child has a new frame of its own.
     RegisterFrame {
         /// The frame.
@@ -104,9 +179,52 @@ pub enum ToParent<'a> {
         cost: u64,
     },
     /// Something of the application went wrong in the child, which lives on.
-    Trouble(Trouble),
+    Trouble {
+        /// Whose modules' code it is.
+        loader: LoaderId,
+        /// What.
+        trouble: Trouble,
+    },
     /// Everything before [`ToChild::Close`] is handled; the child ends. The last message.
     Bye,
+}
+
+impl ToParent<'_> {
+    /// What the message is about, for logs: an event's name, an object, an id.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Hello(hello) => format!("process {} of {}", hello.pid, hello.versions),
+            Self::Event(event) => event.subject(),
+            Self::Unloaded { loader } => format!("loader {}", loader.0),
+            Self::RegisterFrame { frame, .. } | Self::FrameClosed { frame } => format!("frame {frame}"),
+            Self::Object(call::ToParent::Call(call)) => match &call.request {
+                call::Request::Lookup { root, .. } => format!("{} for {root}", call.id),
+                call::Request::Method { object, .. } => format!("{} of object {object}", call.id),
+            },
+            Self::Object(call::ToParent::Release(release)) => format!("object {} × {}", release.id, release.count),
+            Self::Handled { cost } => cost.to_string(),
+            Self::Trouble { trouble, .. } => trouble.to_string(),
+            Self::Bye => String::new(),
+        }
+    }
+
+    /// The message's name, for logs and errors.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "Hello",
+            Self::Event(_) => "Event",
+            Self::Unloaded { .. } => "Unloaded",
+            Self::RegisterFrame { .. } => "RegisterFrame",
+            Self::FrameClosed { .. } => "FrameClosed",
+            Self::Object(call::ToParent::Call(_)) => "Call",
+            Self::Object(call::ToParent::Release(_)) => "Release",
+            Self::Handled { .. } => "Handled",
+            Self::Trouble { .. } => "Trouble",
+            Self::Bye => "Bye",
+        }
+    }
 }
 
 /// Introduces a child.
@@ -176,6 +294,15 @@ impl Event<'_> {
     #[must_use]
     pub fn cost(&self) -> u64 {
         cost(self.name.len(), &self.payload)
+    }
+
+    /// Its name and where it is for, for logs.
+    fn subject(&self) -> String {
+        match self.target {
+            Target::Process => format!("{:?}", self.name),
+            Target::Frame(frame) => format!("{:?} of frame {frame}", self.name),
+            Target::Frames => format!("{:?} of all frames", self.name),
+        }
     }
 
     /// The same event, borrowing everything from this one, to be sent to several processes.

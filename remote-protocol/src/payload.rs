@@ -125,7 +125,14 @@ impl Fingerprint {
     /// The fingerprint of `text`: FNV-1a, 64 bits.
     #[must_use]
     pub const fn of(text: &str) -> Self {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        Self(0xcbf2_9ce4_8422_2325).and(text)
+    }
+
+    /// The fingerprint of what this one is of, and `text`.
+    #[must_use]
+    pub const fn and(self, text: &str) -> Self {
+        // A byte that no text has keeps them apart.
+        let mut hash = (self.0 ^ 0xff).wrapping_mul(0x0000_0100_0000_01b3);
         let mut rest = text.as_bytes();
         while let [byte, tail @ ..] = rest {
             hash = (hash ^ *byte as u64).wrapping_mul(0x0000_0100_0000_01b3);

@@ -100,7 +100,7 @@ impl Deref for Message {
     }
 }
 
-/// What all messages of one link that are being joined may take together: [`MESSAGE_BYTES`].
+/// What all messages that are being joined by the lanes that share it may take together: [`MESSAGE_BYTES`].
 #[derive(Clone, Debug, Default)]
 pub struct Budget(Arc<AtomicUsize>);
 

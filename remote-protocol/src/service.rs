@@ -26,6 +26,9 @@ pub trait Service: Send + Sync {
     /// [`Abuse`] when no honest child sends such a message; the process is ended.
     fn handle(&self, message: ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Abuse>;
 
+    /// The methods that are being served at this moment, for diagnostics.
+    fn under_way(&self) -> Vec<String>;
+
     /// The process is gone: lets go of all it held. Called once, after which nothing is handled any more.
     fn close(&self);
 }
@@ -60,6 +63,14 @@ pub enum NotifyError {
     /// The process is gone.
     #[error("the process is gone")]
     Gone,
+    /// It is too long for a message.
+    #[error("{length} bytes, at most {limit}")]
+    TooLong {
+        /// Its length.
+        length: usize,
+        /// How long it may be.
+        limit: usize,
+    },
     /// Too much lies unhandled in the process.
     #[error(transparent)]
     Backlog(#[from] crate::window::Full),
@@ -136,6 +147,9 @@ pub trait Callbacks {
 
 /// Told of returns that nobody waits for any more, on the thread that found them. What they refer to has to be given back.
 pub trait LateReturns: fmt::Debug + Send + Sync {
+    /// `call` has been given up at its deadline; its return may come later, and then [`late`](Self::late) is told.
+    fn given_up(&self, call: CallId);
+
     /// The return of `call` came after its deadline.
     fn late(&self, call: CallId, outcome: Outcome<'_>);
 }

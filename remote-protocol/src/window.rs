@@ -9,13 +9,15 @@ pub struct Window {
     limit: u64,
     /// What has been sent and is not known to be handled; at most `limit` and one message.
     unhandled: u64,
+    /// What was sent and has been handled, ever.
+    progress: u64,
 }
 
 impl Window {
     /// A window in which messages of cost `limit` may be unhandled.
     #[must_use]
     pub const fn new(limit: u64) -> Self {
-        Self { limit, unhandled: 0 }
+        Self { limit, unhandled: 0, progress: 0 }
     }
 
     /// Takes room for a message, unless there is none.
@@ -34,12 +36,24 @@ impl Window {
         Ok(())
     }
 
+    /// Counts a message that is sent whether or not there is room.
+    pub const fn force(&mut self, cost: u64) {
+        self.unhandled = self.unhandled.saturating_add(cost);
+    }
+
     /// Gives room back. `false` when the peer claims to have handled more than was sent.
     #[must_use]
     pub const fn handled(&mut self, cost: u64) -> bool {
         let Some(unhandled) = self.unhandled.checked_sub(cost) else { return false };
         self.unhandled = unhandled;
+        self.progress = self.progress.saturating_add(cost);
         true
+    }
+
+    /// What was sent and has been handled, ever.
+    #[must_use]
+    pub const fn progress(&self) -> u64 {
+        self.progress
     }
 
     /// What has been sent and is not known to be handled.

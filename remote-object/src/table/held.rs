@@ -40,6 +40,10 @@ impl<T: AsRef<Arrivals>> Held<T> {
         }
     }
 
+    pub(crate) fn contains(&self, id: LentId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }

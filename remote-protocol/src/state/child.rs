@@ -51,6 +51,18 @@ pub enum Received<'a> {
         /// The parent's.
         parent: Versions<'static>,
     },
+    /// To be made; all frames attach to it.
+    OpenLoader {
+        /// The loader.
+        loader: LoaderId,
+    },
+    /// To be unloaded, then [`Session::unloaded`].
+    Unload {
+        /// The loader.
+        loader: LoaderId,
+        /// What its modules are told.
+        reason: Cow<'a, str>,
+    },
     /// To be loaded.
     Require {
         /// For which loader.
@@ -58,13 +70,8 @@ pub enum Received<'a> {
         /// The module's full path.
         module: Cow<'a, str>,
     },
-    /// To be told to the listeners of its port; then [`Session::handled`].
+    /// To be told to the listeners of its port.
     Event(Event<'a>),
-    /// The event was on its way to a frame that closed meanwhile; [`Session::handled`] at once.
-    Dropped {
-        /// See [`Event::cost`].
-        cost: u64,
-    },
     /// The parent opened a frame.
     FrameOpened {
         /// The frame.
@@ -158,7 +165,13 @@ impl Session {
         self.frames.remove(&frame).then_some(ToParent::FrameClosed { frame })
     }
 
-    /// An event or invocation of the parent that cost this has been handled; gives what to tell it now, if anything.
+    /// A loader is unloaded here: nothing more comes from it.
+    #[must_use]
+    pub fn unloaded(&self, loader: LoaderId) -> Option<ToParent<'static>> {
+        (self.phase == Phase::Running).then_some(ToParent::Unloaded { loader })
+    }
+
+    /// A message of the parent that cost this has been handled, see [`ToChild::cost`]; gives what to tell it now, if anything.
     pub fn handled(&mut self, cost: u64) -> Option<ToParent<'static>> {
         self.inbound.add(cost).map(|cost| ToParent::Handled { cost })
     }
@@ -201,10 +214,12 @@ impl Session {
             ToChild::Welcome(_) | ToChild::Refuse(_) => {
                 return Err(Violation::Unexpected { message: "Welcome", when: "a second time" });
             }
+            ToChild::OpenLoader { loader } => Received::OpenLoader { loader },
+            ToChild::Unload { loader, reason } => Received::Unload { loader, reason },
             ToChild::Require { loader, module } => Received::Require { loader, module },
             ToChild::Event(event) => match event.target {
                 // It crossed with our own closing of the frame.
-                Target::Frame(frame) if !self.frames.contains(&frame) => Received::Dropped { cost: event.cost() },
+                Target::Frame(frame) if !self.frames.contains(&frame) => Received::Nothing,
                 _ => Received::Event(event),
             },
             ToChild::OpenFrame { frame, tab } => {

@@ -22,7 +22,8 @@ pub struct Session {
     ended: bool,
     /// What was to be sent before the child had said hello, in order.
     held: VecDeque<ToChild<'static>>,
-    required: HashSet<(LoaderId, ModulePath)>,
+    /// The loaders that are open or unloading, and what each has required.
+    loaders: BTreeMap<LoaderId, LoaderState>,
     /// All frames of the process, and whether they have been asked to close.
     frames: BTreeMap<FrameId, Closing>,
     outbound: Window,
@@ -63,6 +64,13 @@ enum Phase {
 
 type Closing = bool;
 
+#[derive(Debug, Default)]
+struct LoaderState {
+    required: HashSet<ModulePath>,
+    /// Asked to unload; what it says is still heard.
+    unloading: bool,
+}
+
 /// What a message means to the driver.
 #[derive(Debug, PartialEq)]
 #[must_use]
@@ -90,10 +98,20 @@ pub enum Received<'a> {
         /// The frame.
         frame: FrameId,
     },
+    /// The loader is unloaded in this process.
+    Unloaded {
+        /// The loader.
+        loader: LoaderId,
+    },
     /// To be handed to the objects.
     Object(call::ToParent<'a>),
     /// To be reported.
-    Trouble(Trouble),
+    Trouble {
+        /// To whose listeners.
+        loader: LoaderId,
+        /// What.
+        trouble: Trouble,
+    },
     /// Nothing to be done.
     Nothing,
 }
@@ -110,7 +128,7 @@ impl Session {
             phase: Phase::Starting,
             ended: false,
             held: VecDeque::new(),
-            required: HashSet::new(),
+            loaders: BTreeMap::new(),
             frames: BTreeMap::new(),
             outbound: Window::new(settings.window),
             inbound: Debt::new(settings.window),
@@ -127,16 +145,41 @@ impl Session {
         match (self.phase, message) {
             (Phase::Starting, ToParent::Hello(hello)) => Ok(self.hello(hello)),
             (Phase::Running | Phase::Closing, message) => self.receive_running(message),
+            // Threads of the child that are not its loop thread may still give back what they held.
+            (Phase::Ended, ToParent::Object(_) | ToParent::Handled { .. }) => Ok(Received::Nothing),
             (phase, message) => Err(Violation::Unexpected {
-                message: name(&message),
+                message: message.kind(),
                 when: if phase == Phase::Starting { "before hello" } else { "after the last message" },
             }),
         }
     }
 
+    /// Opens a loader in the child.
+    pub fn open_loader(&mut self, loader: LoaderId) -> Option<ToChild<'static>> {
+        if !self.takes_more() || self.loaders.contains_key(&loader) {
+            return None;
+        }
+        self.loaders.insert(loader, LoaderState::default());
+        self.send_or_hold(ToChild::OpenLoader { loader })
+    }
+
+    /// Asks the child to unload a loader; it is unloaded when the child says so. `None` when there is nothing to wait for.
+    pub fn unload(&mut self, loader: LoaderId, reason: &str) -> Option<Option<ToChild<'static>>> {
+        if !self.takes_more() {
+            return None;
+        }
+        let state = self.loaders.get_mut(&loader).filter(|state| !state.unloading)?;
+        state.unloading = true;
+        Some(self.send_or_hold(ToChild::Unload { loader, reason: Cow::Owned(reason.to_owned()) }))
+    }
+
     /// Asks the child to load a module, unless it has been asked before.
     pub fn require(&mut self, loader: LoaderId, module: &ModulePath) -> Option<ToChild<'static>> {
-        if !self.takes_more() || !self.required.insert((loader, module.clone())) {
+        if !self.takes_more() {
+            return None;
+        }
+        let state = self.loaders.get_mut(&loader).filter(|state| !state.unloading)?;
+        if !state.required.insert(module.clone()) {
             return None;
         }
         let module = Cow::Owned(module.as_str().to_owned());
@@ -153,7 +196,8 @@ impl Session {
             Target::Frame(frame) => self.frames.get(&frame) != Some(&false),
             Target::Process | Target::Frames => false,
         };
-        if gone || !self.takes_more() {
+        let unloaded = self.loaders.get(&event.loader).is_none_or(|loader| loader.unloading);
+        if gone || unloaded || !self.takes_more() {
             return Err(SendRefused::Gone);
         }
         self.outbound.take(event.cost())?;
@@ -164,20 +208,23 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SendRefused`] when the process is gone, or too much lies unhandled.
-    pub fn invoke<'a>(&mut self, invoke: Invoke<'a>) -> Result<ToChild<'a>, SendRefused> {
-        if !matches!(self.phase, Phase::Running | Phase::Closing) {
+    /// [`SendRefused`] when the process is gone or going, too much lies unhandled, or the argument is too long.
+    pub fn invoke<'a>(&mut self, invoke: Invoke<'a>) -> Result<Option<ToChild<'a>>, SendRefused> {
+        let length = invoke.argument.bytes.0.len();
+        if length > limits::PAYLOAD_BYTES {
+            return Err(SendRefused::TooLong { length, limit: limits::PAYLOAD_BYTES });
+        }
+        if !self.takes_more() {
             return Err(SendRefused::Gone);
         }
         self.outbound.take(invoke.cost())?;
-        Ok(ToChild::Object(call::ToChild::Invoke(invoke)))
+        Ok(self.send_or_hold(ToChild::Object(call::ToChild::Invoke(invoke))))
     }
 
     /// Gives a callback back to the child.
-    #[must_use]
-    pub const fn release(&self, release: Release) -> Option<ToChild<'static>> {
+    pub fn release(&mut self, release: Release) -> Option<ToChild<'static>> {
         match self.phase {
-            Phase::Running | Phase::Closing => Some(ToChild::Object(call::ToChild::Release(release))),
+            Phase::Running | Phase::Closing => self.send_or_hold(ToChild::Object(call::ToChild::Release(release))),
             Phase::Starting | Phase::Ended | Phase::Gone => None,
         }
     }
@@ -221,7 +268,7 @@ impl Session {
             return None;
         }
         let message = self.send_or_hold(ToChild::Close);
-        if self.phase == Phase::Running {
+        if message.is_some() {
             self.phase = Phase::Closing;
         }
         message
@@ -250,6 +297,18 @@ impl Session {
     #[must_use]
     pub const fn unhandled(&self) -> u64 {
         self.outbound.unhandled()
+    }
+
+    /// How much of what was sent is known to be handled; never less than before. Where this stands still while something is
+    /// [unhandled](Self::unhandled), the child is stuck.
+    #[must_use]
+    pub const fn progress(&self) -> u64 {
+        self.outbound.progress()
+    }
+
+    /// The loaders that are open in the child.
+    pub fn loaders(&self) -> impl Iterator<Item = LoaderId> + '_ {
+        self.loaders.keys().copied()
     }
 
     /// Whether the child has said that it ends; true also when it is gone.
@@ -285,7 +344,7 @@ impl Session {
                 if !event.payload.references.is_empty() {
                     return Err(Violation::ReferencesInEvent { count: event.payload.references.len() });
                 }
-                if event.loader != LoaderId::FIRST {
+                if !self.loaders.contains_key(&event.loader) {
                     return Err(Violation::NoSuchLoader(event.loader));
                 }
                 if let Target::Frame(frame) = event.target
@@ -317,7 +376,13 @@ impl Session {
                 }
                 Received::Nothing
             }
-            ToParent::Trouble(trouble) => Received::Trouble(trouble),
+            ToParent::Unloaded { loader } => {
+                if !self.loaders.remove(&loader).is_some_and(|state| state.unloading) {
+                    return Err(Violation::NoSuchLoader(loader));
+                }
+                Received::Unloaded { loader }
+            }
+            ToParent::Trouble { loader, trouble } => Received::Trouble { loader, trouble },
             ToParent::Bye => {
                 self.phase = Phase::Ended;
                 self.ended = true;
@@ -327,34 +392,20 @@ impl Session {
     }
 
     fn takes_more(&self) -> bool {
-        match self.phase {
-            Phase::Starting => self.held.back() != Some(&ToChild::Close),
-            Phase::Running => true,
-            Phase::Closing | Phase::Ended | Phase::Gone => false,
-        }
+        let closing = self.held.back() == Some(&ToChild::Close);
+        matches!(self.phase, Phase::Starting | Phase::Running) && !closing
     }
 
+    /// Sends what is work for the child beyond events: it counts, so that a child that is stuck in it is noticed, but is never refused.
     fn send_or_hold<'a>(&mut self, message: ToChild<'a>) -> Option<ToChild<'a>> {
-        if self.phase == Phase::Starting {
+        if !matches!(message, ToChild::Event(_) | ToChild::Object(_)) {
+            self.outbound.force(message.cost());
+        }
+        // What is held goes first, also when the child has just said hello.
+        if self.phase == Phase::Starting || !self.held.is_empty() {
             self.held.push_back(message.into_owned());
             return None;
         }
         Some(message)
-    }
-}
-
-/// The name of a message, for errors.
-#[must_use]
-pub const fn name(message: &ToParent<'_>) -> &'static str {
-    match message {
-        ToParent::Hello(_) => "Hello",
-        ToParent::Event(_) => "Event",
-        ToParent::RegisterFrame { .. } => "RegisterFrame",
-        ToParent::FrameClosed { .. } => "FrameClosed",
-        ToParent::Object(call::ToParent::Call(_)) => "Call",
-        ToParent::Object(call::ToParent::Release(_)) => "Release",
-        ToParent::Handled { .. } => "Handled",
-        ToParent::Trouble(_) => "Trouble",
-        ToParent::Bye => "Bye",
     }
 }

@@ -1,0 +1,115 @@
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::hub::Hub;
+
+/// A picture of everything a parent knows, for diagnostics: it can be serialised, and prints as a few lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The processes, the main process first.
+    pub processes: Vec<ProcessSnapshot>,
+    /// The frames in them.
+    pub frames: Vec<FrameSnapshot>,
+    /// The loaders.
+    pub loaders: Vec<LoaderSnapshot>,
+}
+
+/// What a snapshot has of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ProcessSnapshot {
+    /// The operating system's process id.
+    pub pid: u32,
+    /// Its number among all processes of the parent.
+    pub serial: u32,
+    /// What it was called.
+    pub name: Option<String>,
+    /// Whether it is another process than the parent's own.
+    pub remote: bool,
+    /// Whether it handles what it is sent.
+    pub responsive: bool,
+    /// What it was sent and is not known to have handled, in bytes.
+    pub unhandled: u64,
+    /// What it was sent and has handled, ever, in bytes.
+    pub handled: u64,
+    /// The last message of it that was handled.
+    pub last_message: Option<&'static str>,
+}
+
+/// What a snapshot has of a frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FrameSnapshot {
+    /// Its id.
+    pub id: String,
+    /// The process it is in, by its operating system's id.
+    pub process: u32,
+    /// Whether it is a tab.
+    pub tab: bool,
+}
+
+/// What a snapshot has of a loader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LoaderSnapshot {
+    /// What it was called.
+    pub name: String,
+    /// The modules it has required, in order.
+    pub modules: Vec<String>,
+    /// How many listeners its lists' ports have.
+    pub listeners: usize,
+    /// Whether it has been asked to unload.
+    pub unloading: bool,
+}
+
+impl Snapshot {
+    pub(crate) fn of(hub: &Arc<Hub>) -> Self {
+        let processes = hub.all_processes().into_iter().map(|process| {
+            let connection = process.connection();
+            let (unhandled, handled) = connection.with_session(|session| (session.unhandled(), session.progress()));
+            ProcessSnapshot {
+                pid: process.id().pid(),
+                serial: process.id().serial(),
+                name: process.options().name.clone(),
+                remote: process.is_remote(),
+                responsive: connection.is_responsive(),
+                unhandled,
+                handled,
+                last_message: connection.last_heard().message,
+            }
+        });
+        let frames = hub.all_frames().into_iter().map(|frame| FrameSnapshot {
+            id: frame.id().to_string(),
+            process: frame.process().id().pid(),
+            tab: frame.is_tab(),
+        });
+        let loaders = hub.all_loaders().into_iter().map(|loader| LoaderSnapshot {
+            name: loader.name.clone(),
+            modules: loader.modules().iter().map(ToString::to_string).collect(),
+            listeners: loader.listener_count(),
+            unloading: loader.is_unloading(),
+        });
+        Self { processes: processes.collect(), frames: frames.collect(), loaders: loaders.collect() }
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for ProcessSnapshot { pid, name, responsive, unhandled, last_message, .. } in &self.processes {
+            let name = name.as_deref().unwrap_or("unnamed");
+            let state = if *responsive { "responsive" } else { "unresponsive" };
+            let last = last_message.unwrap_or("nothing");
+            writeln!(f, "process {pid} ({name}): {state}, {unhandled} bytes unhandled, last heard {last}")?;
+        }
+        for FrameSnapshot { id, process, tab } in &self.frames {
+            writeln!(f, "frame {id} in process {process}{}", if *tab { ", a tab" } else { "" })?;
+        }
+        for LoaderSnapshot { name, modules, listeners, .. } in &self.loaders {
+            writeln!(f, "loader {name}: {} modules, {listeners} listeners", modules.len())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::hub::{Hub, lock};
+
+/// Looks after processes that leave what they are sent unhandled. It sleeps without a timer while nothing is outstanding anywhere.
+#[derive(Debug, Default)]
+pub(crate) struct Watchdog {
+    /// Whether `state` is awake or ended, so that whoever sends need not lock it.
+    awake: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// No thread yet.
+    #[default]
+    Unborn,
+    /// Nothing is outstanding.
+    Asleep,
+    /// Something may be.
+    Awake,
+    /// The parent is closed.
+    Ended,
+}
+
+impl Watchdog {
+    /// Something has been sent and is outstanding.
+    pub(crate) fn wake(hub: &Arc<Hub>) {
+        let watchdog = &hub.watchdog;
+        if watchdog.awake.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut state = lock(&watchdog.state);
+        match *state {
+            State::Unborn => {
+                *state = State::Awake;
+                watchdog.awake.store(true, Ordering::SeqCst);
+                let watched = Arc::clone(hub);
+                if let Err(error) = thread::Builder::new().name("remote-watchdog".into()).spawn(move || run(&watched)) {
+                    tracing::error!(%error, "no thread to look after unresponsive processes");
+                }
+            }
+            State::Asleep => {
+                *state = State::Awake;
+                watchdog.awake.store(true, Ordering::SeqCst);
+                watchdog.changed.notify_all();
+            }
+            State::Awake | State::Ended => {}
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        *lock(&self.state) = State::Ended;
+        self.awake.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    /// Sleeps for one round; `false` when it is over.
+    fn sleep(&self, round: Duration) -> bool {
+        let on = |state: &mut State| *state != State::Ended;
+        let waited = self.changed.wait_timeout_while(lock(&self.state), round, on);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *state != State::Ended
+    }
+
+    /// Nothing was outstanding at the last look: sleeps until something is, unless `outstanding` now; `false` when it is over.
+    fn doze(&self, outstanding: impl FnOnce() -> bool) -> bool {
+        if !self.change(State::Awake, State::Asleep) {
+            return false;
+        }
+        // What was sent since the last look found us awake, and woke nobody.
+        if outstanding() {
+            self.change(State::Asleep, State::Awake);
+        }
+        let asleep = |state: &mut State| *state == State::Asleep;
+        let state = self.changed.wait_while(lock(&self.state), asleep).unwrap_or_else(PoisonError::into_inner);
+        *state != State::Ended
+    }
+
+    /// Goes from one state to another, if it is in that one; `false` when it is over.
+    fn change(&self, from: State, to: State) -> bool {
+        let mut state = lock(&self.state);
+        if *state == from {
+            *state = to;
+            self.awake.store(to == State::Awake, Ordering::SeqCst);
+        }
+        *state != State::Ended
+    }
+}
+
+/// Looks twice within the time that a process may leave something unhandled. It holds the hub: closing the parent ends it.
+fn run(hub: &Arc<Hub>) {
+    let after = hub.deadlines().unresponsive;
+    loop {
+        let connections = hub.all_connections();
+        // All are looked at, also when the first is outstanding already.
+        let outstanding = connections.iter().filter(|connection| connection.look_after(after)).count() > 0;
+        drop(connections);
+        let on = if outstanding {
+            hub.watchdog.sleep(after / 2)
+        } else {
+            hub.watchdog.doze(|| hub.all_connections().iter().any(|connection| connection.is_outstanding()))
+        };
+        if !on {
+            return;
+        }
+    }
+}
