@@ -83,7 +83,7 @@ fn run_core(core: &Rc<Core>) -> Ended {
     loop {
         while let Some(task) = core.lanes.next_task() {
             if let Err(message) = contain(|| task(core)) {
-                core.report(LoaderId::FIRST, Trouble::ListenerPanicked { event: "task".to_owned(), message });
+                core.report(LoaderId::FIRST, Trouble::TaskPanicked { message });
             }
         }
         if core.is_closing() {
@@ -174,8 +174,10 @@ fn finish(core: &Rc<Core>, ended: &Ended) {
         loader.unload(&reason);
     }
     core.extensions.clear();
-    let bye = core.session().borrow_mut().end();
-    core.send(bye);
+    if *ended == Ended::Closed {
+        let bye = core.session().borrow_mut().end();
+        core.send(bye);
+    }
     drop(core.lanes.end());
     drop(core.loaders.take());
 }

@@ -39,7 +39,8 @@ impl Loader {
     /// Loads a module into every process, those that are there, those that are starting and those that will be started; once into
     /// each. `./x` names the sibling `x` of the module `base`, [`this_module!()`](crate::this_module); see [`ModulePath::resolve`].
     ///
-    /// It does not wait: a process where the module does not exist or does not load reports that, see
+    /// It does not wait: listen first to what a module says while it loads, because the main process, for one, loads it at once, on its own
+    /// thread. A process where the module does not exist or does not load reports that, see
     /// [`Processes::on_error`]. What is emitted afterwards arrives after the module is loaded.
     ///
     /// # Errors

@@ -52,6 +52,9 @@ impl<S: Subject> Port<S> {
 
     /// Sends an event to the listeners in the child; on the port of a list, to those of each process or frame. Never blocks.
     ///
+    /// What is sent counts until the child has handled it: until its listeners for it have returned. So an event that alone fills the
+    /// [window](crate::ParentOptions::window) leaves no room for others before that, not even to answer what its listeners say.
+    ///
     /// # Errors
     ///
     /// [`EmitError`]. On the port of a list everything that could be reached was, and the first one that takes no more is named.

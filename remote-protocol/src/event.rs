@@ -194,7 +194,7 @@ impl<'a> Arrived<'a> {
 #[non_exhaustive]
 pub enum PayloadError {
     /// The value cannot be sent.
-    #[error("event `{event}` cannot carry a `{payload}`: {reason}")]
+    #[error("event `{event}`: a `{payload}` cannot be sent: {reason}")]
     Unsendable {
         /// The event.
         event: String,

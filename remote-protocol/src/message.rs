@@ -377,6 +377,12 @@ pub enum Trouble {
         /// What the panic said.
         message: String,
     },
+    /// A task posted to the loop panicked.
+    #[error("a task posted to the loop panicked: {message}")]
+    TaskPanicked {
+        /// What the panic said.
+        message: String,
+    },
     /// A callback panicked, or was called with something it does not take.
     #[error("callback made at {made_at}: {message}")]
     CallbackFailed {

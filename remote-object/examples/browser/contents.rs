@@ -1,0 +1,122 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use remote_parent::{Frame, FrameOptions, Frames, Parent, Process, ProcessId, ProcessOptions, Processes};
+
+use crate::interfaces::PageError;
+use crate::tab::Tab;
+
+/// The content processes, where pages are parsed, laid out and drawn: what documents do there does not reach the
+/// parent.
+///
+/// Each shows one page at a time, so that one that crashes takes no other page along. They are started as they are
+/// needed, and used again.
+pub(crate) struct Contents {
+    processes: Processes,
+    frames: Frames,
+    most: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    idle: Vec<Process>,
+    busy: Vec<(Process, Arc<Tab>)>,
+    /// When a page was last opened or closed.
+    changed: Instant,
+}
+
+impl Contents {
+    pub(crate) fn new(parent: &Parent, most: usize) -> Arc<Self> {
+        let state = State { idle: Vec::new(), busy: Vec::new(), changed: Instant::now() };
+        Arc::new(Self { processes: parent.processes(), frames: parent.frames(), most, state: Mutex::new(state) })
+    }
+
+    /// How many pages may be open at once.
+    pub(crate) const fn most(&self) -> usize {
+        self.most
+    }
+
+    /// Opens a page, shown by `tab`.
+    pub(crate) fn open(&self, tab: &Arc<Tab>) -> Result<Frame, PageError> {
+        let idle = {
+            let mut state = self.state();
+            state.changed = Instant::now();
+            if state.busy.len() >= self.most {
+                return Err(PageError::Misused(format!("{} windows are open, the most there may be", self.most)));
+            }
+            state.idle.pop()
+        };
+        let no_content = |error: &dyn std::error::Error| PageError::NoContent(error.to_string());
+        let process = match idle {
+            Some(process) => process,
+            None => {
+                let options = ProcessOptions::new().name("content");
+                self.processes.spawn_with(options).map_err(|error| no_content(&error))?
+            }
+        };
+        let options = FrameOptions::tab().element(Arc::clone(tab));
+        let frame = self.frames.open(&process, options).map_err(|error| no_content(&error))?;
+        self.state().busy.push((process, Arc::clone(tab)));
+        Ok(frame)
+    }
+
+    /// Closes a page. The next one may have its process.
+    pub(crate) fn close(&self, tab: &Arc<Tab>, frame: &Frame) {
+        frame.close();
+        let mut state = self.state();
+        if let Some(index) = state.busy.iter().position(|(_, other)| Arc::ptr_eq(other, tab)) {
+            let (process, _) = state.busy.swap_remove(index);
+            state.idle.push(process);
+            state.changed = Instant::now();
+        }
+    }
+
+    /// The tab of the page that is open in a process.
+    pub(crate) fn tab(&self, process: ProcessId) -> Option<Arc<Tab>> {
+        let state = self.state();
+        state.busy.iter().find(|(busy, _)| busy.id() == process).map(|(_, tab)| Arc::clone(tab))
+    }
+
+    /// Forgets a process that is gone; gives the tab of the page that went with it.
+    pub(crate) fn forget(&self, process: ProcessId) -> Option<Arc<Tab>> {
+        let mut state = self.state();
+        state.idle.retain(|idle| idle.id() != process);
+        let index = state.busy.iter().position(|(busy, _)| busy.id() == process)?;
+        Some(state.busy.swap_remove(index).1)
+    }
+
+    /// Ends the processes whose pages take too long.
+    pub(crate) fn end_overdue(&self) {
+        let overdue: Vec<_> = self.state().busy.extract_if(.., |(_, tab)| tab.waits_for() > PATIENCE).collect();
+        for (process, tab) in overdue {
+            tab.fail(PageError::TooSlow(PATIENCE));
+            process.kill();
+        }
+    }
+
+    /// How long no page has been opened or closed.
+    pub(crate) fn unchanged_for(&self) -> Duration {
+        self.state().changed.elapsed()
+    }
+
+    /// Ends all processes but the main one, and waits until they are gone.
+    pub(crate) fn close_all(&self) {
+        let children: Vec<_> = self.processes.iter().filter(Process::is_remote).collect();
+        for child in &children {
+            child.close();
+        }
+        for child in &children {
+            // One that does not end by itself is killed before that.
+            let _ = child.wait(END);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a page may take to be shown, or to be drawn.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+const END: Duration = Duration::from_secs(5);
