@@ -38,6 +38,8 @@ impl Driver {
     }
 
     pub(crate) fn run(self, mut inlet: Inlet, attach: Turns<Process>) {
+        let name = self.process.options().name.as_deref().unwrap_or("unnamed");
+        let _span = tracing::info_span!("process", id = %self.process.id(), name).entered();
         self.connection().set_driver();
         self.tell(move |driver| driver.tell_attach(attach));
         if let Err(violation) = self.handle_all(&mut inlet) {
@@ -279,6 +281,7 @@ impl Driver {
         if let Some(service) = self.connection().service() {
             service.close();
         }
+        let mut told = Vec::new();
         for (loader, process, mut turn) in self.hub().detach_process(self.process.id()) {
             process.tell_detach(reason);
             loop {
@@ -286,11 +289,12 @@ impl Driver {
                 loader.contain(&process, "detach", || listener(&process, reason));
             }
             process.clear();
+            told.push((loader, process));
         }
         for loader in self.hub().all_loaders() {
             loader.closed_in(self.process.id());
             self.hub().forget_unloaded(&loader);
         }
-        restart::after(self.hub(), &self.process, reason);
+        restart::after(&self.process, told, reason);
     }
 }

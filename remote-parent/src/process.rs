@@ -251,6 +251,12 @@ pub enum ProcessError {
     /// A listener in the parent takes another type than the event carried. The other listeners heard it.
     #[error(transparent)]
     Payload(#[from] PayloadError),
+    /// The process crashed, and is not started again as its options ask for: it crashed too often, or the start failed.
+    #[error("not started again: {reason}")]
+    NotRestarted {
+        /// Why.
+        reason: String,
+    },
     /// A listener in the parent panicked. The other listeners heard the event.
     #[error("a listener for `{event}` panicked: {message}")]
     ListenerPanicked {
