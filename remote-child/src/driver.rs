@@ -44,7 +44,7 @@ pub fn run(link: Arc<dyn Link>, host: Host) -> Ended {
 pub struct Host {
     /// The application's version: the parent's has to be the same.
     pub application: String,
-    /// What the parent shares with its own modules; see [`Child::host`].
+    /// What the parent shares with its own modules; see [`Child::host`](crate::Child::host).
     pub shared: Option<Shared>,
 }
 

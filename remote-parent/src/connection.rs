@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,12 @@ use crate::options::Executor;
 use crate::process::{LastHeard, Streams};
 use crate::watchdog::Watchdog;
 
+mod ending;
+mod pulse;
+
+use ending::Ending;
+use pulse::Pulse;
+
 /// The parent's end of what joins it with one process.
 pub(crate) struct Connection {
     id: ProcessId,
@@ -43,41 +49,16 @@ pub(crate) struct Connection {
     service: OnceLock<Arc<dyn Service>>,
     /// Whether the child has been welcomed, so that calls may come.
     running: AtomicBool,
-    look: Mutex<Look>,
-    unresponsive: AtomicBool,
+    pulse: Pulse,
     /// The kind of the last message that was handled.
     last: Mutex<Option<&'static str>>,
-    end: Mutex<End>,
-    /// Notified when something in `end` changes.
-    ended: Condvar,
+    pub(crate) ending: Ending,
 }
 
 struct State {
     session: Session,
     /// `None` before there is a link, while the session holds everything back.
     outlet: Option<Outlet>,
-}
-
-/// What is known of the end of the process.
-#[derive(Default)]
-struct End {
-    status: Option<ExitStatus>,
-    link_closed: bool,
-    /// The reason when it is ours.
-    verdict: Option<DetachReason>,
-    /// Whether the process is gone and, unless an executor does that, everybody has been told.
-    gone: bool,
-    /// The thread that tells, which must not wait for itself.
-    driver: Option<thread::ThreadId>,
-    /// What was being served when the link closed.
-    calls: Vec<String>,
-}
-
-/// What the watchdog saw when it last looked.
-#[derive(Default)]
-struct Look {
-    progress: u64,
-    since: Option<Instant>,
 }
 
 /// Something that a thread of the parent wants told on the process's thread.
@@ -101,11 +82,9 @@ impl Connection {
             child: OnceLock::new(),
             service: OnceLock::new(),
             running: AtomicBool::new(false),
-            look: Mutex::default(),
-            unresponsive: AtomicBool::new(false),
+            pulse: Pulse::default(),
             last: Mutex::default(),
-            end: Mutex::default(),
-            ended: Condvar::new(),
+            ending: Ending::default(),
         })
     }
 
@@ -131,11 +110,7 @@ impl Connection {
         link.on_close(Box::new(move |_closure| {
             if let Some(connection) = weak.upgrade() {
                 let calls = connection.service().map(|service| service.under_way()).unwrap_or_default();
-                let mut end = lock(&connection.end);
-                end.link_closed = true;
-                end.calls = calls;
-                drop(end);
-                connection.ended.notify_all();
+                connection.ending.set_link_closed(calls);
             }
         }));
         let _ = self.waker.set(main.rx.waker());
@@ -219,30 +194,22 @@ impl Connection {
     }
 
     pub(crate) fn is_responsive(&self) -> bool {
-        !self.unresponsive.load(Ordering::Acquire)
+        !self.pulse.is_stuck()
     }
 
     /// Sees whether the process has handled anything since the last look, and has it told when it has not for too long. Gives whether
     /// something is outstanding.
     pub(crate) fn look_after(&self, limit: Duration) -> bool {
         let (unhandled, progress) = self.with_session(|session| (session.unhandled(), session.progress()));
-        let mut look = lock(&self.look);
-        if unhandled == 0 || look.progress != progress || look.since.is_none() {
-            look.progress = progress;
-            look.since = (unhandled > 0).then(Instant::now);
-            return unhandled > 0;
-        }
-        let stuck = look.since.is_some_and(|since| since.elapsed() >= limit);
-        drop(look);
-        if stuck && !self.unresponsive.swap(true, Ordering::AcqRel) {
+        if self.pulse.look(unhandled, progress, limit) {
             self.push_local(Local::Unresponsive);
         }
-        true
+        unhandled > 0
     }
 
     /// The process has handled something.
     pub(crate) fn recovered(&self) {
-        if self.unresponsive.load(Ordering::Acquire) && self.unresponsive.swap(false, Ordering::AcqRel) {
+        if self.pulse.recover() {
             self.push_local(Local::Responsive);
         }
     }
@@ -252,7 +219,7 @@ impl Connection {
     }
 
     pub(crate) fn last_heard(&self) -> LastHeard {
-        LastHeard { message: *lock(&self.last), calls: lock(&self.end).calls.clone() }
+        LastHeard { message: *lock(&self.last), calls: self.ending.calls() }
     }
 
     pub(crate) fn take_streams(&self) -> Streams {
@@ -279,7 +246,7 @@ impl Connection {
         let Some(this) = self.weak.upgrade() else { return };
         let deadline = Instant::now() + stop;
         let closer = thread::Builder::new().name("remote-close".into()).spawn(move || {
-            if !this.wait_until(deadline, |end| end.gone || end.link_closed) {
+            if !this.ending.wait_link_closed(deadline) {
                 this.kill_unresponsive();
             }
         });
@@ -291,7 +258,7 @@ impl Connection {
 
     /// Ends the process because it did not when it was asked to.
     pub(crate) fn kill_unresponsive(&self) {
-        lock(&self.end).verdict.get_or_insert(DetachReason::Unresponsive);
+        self.ending.judge(DetachReason::Unresponsive);
         self.kill();
     }
 
@@ -305,7 +272,7 @@ impl Connection {
             }
             Some(None) | None => {
                 // What it manages to say meanwhile does not make it an end in good order.
-                lock(&self.end).verdict.get_or_insert(DetachReason::Disconnected);
+                self.ending.judge(DetachReason::Disconnected);
                 self.close_link();
             }
         }
@@ -314,7 +281,7 @@ impl Connection {
     /// Ends the process because it broke the protocol.
     pub(crate) fn violated(&self, violation: Violation) {
         tracing::error!(process = %self.id, %violation, "ending the process");
-        lock(&self.end).verdict.get_or_insert(DetachReason::Violation(violation));
+        self.ending.judge(DetachReason::Violation(violation));
         self.kill();
         self.close_link();
     }
@@ -333,56 +300,19 @@ impl Connection {
 
     /// The process has ended. Its link does too, in a moment; where something else keeps it open, we close it.
     pub(crate) fn exited(&self, status: Option<ExitStatus>) {
-        lock(&self.end).status = status;
-        self.ended.notify_all();
-        self.wait_until(Instant::now() + DRAIN, |end| end.link_closed);
+        self.ending.set_status(status);
+        self.ending.wait_link_closed(Instant::now() + DRAIN);
         self.close_link();
-    }
-
-    pub(crate) fn status(&self) -> Option<ExitStatus> {
-        lock(&self.end).status
     }
 
     /// The link is closed and everything has been handled: waits for the end of the process, if need be by force, and says why it went.
     pub(crate) fn reason(&self, stop: Duration) -> DetachReason {
         let announced = self.with_session(|session| session.has_ended());
-        if matches!(self.child.get(), Some(Some(_)))
-            && !self.wait_until(Instant::now() + stop, |end| end.status.is_some())
-        {
+        if matches!(self.child.get(), Some(Some(_))) && !self.ending.wait_status(Instant::now() + stop) {
             self.kill();
-            self.wait_until(Instant::now() + stop, |end| end.status.is_some());
+            self.ending.wait_status(Instant::now() + stop);
         }
-        let end = lock(&self.end);
-        match (&end.verdict, end.status) {
-            (Some(verdict), _) => verdict.clone(),
-            (None, Some(status)) => DetachReason::of(status, announced),
-            (None, None) if announced => DetachReason::Closed,
-            (None, None) => DetachReason::Disconnected,
-        }
-    }
-
-    pub(crate) fn wait_status(&self, deadline: Instant) -> bool {
-        self.wait_until(deadline, |end| end.status.is_some())
-    }
-
-    pub(crate) fn set_driver(&self) {
-        lock(&self.end).driver = Some(thread::current().id());
-    }
-
-    /// The process is gone.
-    pub(crate) fn set_gone(&self) {
-        lock(&self.end).gone = true;
-        self.ended.notify_all();
-    }
-
-    /// Waits until the process is gone; the thread that tells of it does not wait for itself.
-    pub(crate) fn wait_gone(&self, deadline: Instant) -> bool {
-        self.is_driver() || self.wait_until(deadline, |end| end.gone)
-    }
-
-    /// Whether this thread is the one that runs the process's listeners.
-    pub(crate) fn is_driver(&self) -> bool {
-        lock(&self.end).driver == Some(thread::current().id())
+        self.ending.reason(announced)
     }
 
     pub(crate) fn push_local(&self, local: Local) {
@@ -414,15 +344,6 @@ impl Connection {
             // A link that is closed is found out by the process's thread.
             Err(error) => tracing::debug!(process = %self.id, %error, "not sent"),
         }
-    }
-
-    fn wait_until(&self, deadline: Instant, condition: impl Fn(&End) -> bool) -> bool {
-        let mut end = lock(&self.end);
-        while !condition(&end) {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
-            (end, _) = self.ended.wait_timeout(end, left).unwrap_or_else(PoisonError::into_inner);
-        }
-        true
     }
 }
 

@@ -40,7 +40,7 @@ impl Driver {
     pub(crate) fn run(self, mut inlet: Inlet, attach: Turns<Process>) {
         let name = self.process.options().name.as_deref().unwrap_or("unnamed");
         let _span = tracing::info_span!("process", id = %self.process.id(), name).entered();
-        self.connection().set_driver();
+        self.connection().ending.set_driver();
         self.tell(move |driver| driver.tell_attach(attach));
         if let Err(violation) = self.handle_all(&mut inlet) {
             self.connection().violated(violation);
@@ -274,7 +274,7 @@ impl Driver {
 
     fn set_gone(&self) {
         self.hub().disconnect(self.process.id());
-        self.connection().set_gone();
+        self.connection().ending.set_gone();
     }
 
     fn tell_detach(&self, reason: &DetachReason) {

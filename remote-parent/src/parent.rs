@@ -138,16 +138,16 @@ impl Parent {
         let deadline = Instant::now() + stop;
         let mut killed = Vec::new();
         for connection in &connections {
-            if connection.is_driver() {
+            if connection.ending.is_driver() {
                 connection.close_in_background(stop);
-            } else if !connection.wait_gone(deadline) {
+            } else if !connection.ending.wait_gone(deadline) {
                 connection.kill_unresponsive();
                 killed.push(connection.id());
             }
         }
         let deadline = Instant::now() + stop;
         for connection in &connections {
-            connection.wait_gone(deadline);
+            connection.ending.wait_gone(deadline);
         }
         self.hub.clear();
         if killed.is_empty() { Ok(()) } else { Err(CloseError { killed }) }

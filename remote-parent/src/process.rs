@@ -131,7 +131,7 @@ impl Process {
     /// For `deadline` at most; on a thread that runs this process's listeners not at all.
     #[must_use]
     pub fn wait(&self, deadline: Duration) -> Option<DetachReason> {
-        self.inner.shared.connection.wait_gone(Instant::now() + deadline);
+        self.inner.shared.connection.ending.wait_gone(Instant::now() + deadline);
         self.detached().cloned()
     }
 

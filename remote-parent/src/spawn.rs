@@ -97,8 +97,8 @@ fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process:
         Ok(link) => Arc::new(link),
         Err(_) => {
             // Aborted because the child is gone, or late, or it sent something else than a child of ours does.
-            let exited = starting.connection.wait_status(Instant::now() + SETTLE);
-            return Err(match starting.connection.status() {
+            let exited = starting.connection.ending.wait_status(Instant::now() + SETTLE);
+            return Err(match starting.connection.ending.status() {
                 Some(status) if exited => StartError::Exited { program, status },
                 _ if Instant::now() >= deadline => StartError::Deadline { program, after: hub.deadlines().start },
                 _ => StartError::NotOurs { program },
@@ -153,8 +153,8 @@ impl Starting<'_> {
                     return Err(StartError::Deadline { program: PathBuf::new(), after: self.hub.deadlines().start });
                 }
                 Err(Pause::Closed) => {
-                    self.connection.wait_status(Instant::now() + SETTLE);
-                    return Err(match self.connection.status() {
+                    self.connection.ending.wait_status(Instant::now() + SETTLE);
+                    return Err(match self.connection.ending.status() {
                         Some(status) => StartError::Exited { program: PathBuf::new(), status },
                         None => StartError::Lost,
                     });
@@ -172,7 +172,7 @@ impl Starting<'_> {
                 self.connection.release_held();
                 // It ends by itself, with the exit code that says so; dropping `self` waits no longer than this.
                 self.connection.flush(Instant::now() + SETTLE);
-                self.connection.wait_status(Instant::now() + SETTLE);
+                self.connection.ending.wait_status(Instant::now() + SETTLE);
                 Err(StartError::Version { child, parent })
             }
             received => {
@@ -192,7 +192,7 @@ impl Drop for Starting<'_> {
             service.close();
         }
         self.hub.disconnect(self.connection.id());
-        self.connection.set_gone();
+        self.connection.ending.set_gone();
     }
 }
 
