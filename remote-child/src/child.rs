@@ -3,6 +3,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use remote_protocol::contain::contain;
 use remote_protocol::id::LoaderId;
 use remote_protocol::message::Trouble;
 use remote_protocol::service::{Callbacks, Caller, LateReturns};
@@ -127,7 +128,10 @@ impl Handle {
         let loader = self.loader;
         self.lanes.post(Box::new(move |core| {
             if let Some(loader) = core.loader(loader) {
-                task(&Child::new(loader));
+                let child = Child::new(Rc::clone(&loader));
+                if let Err(message) = contain(|| task(&child)) {
+                    loader.report(Trouble::TaskPanicked { message });
+                }
             }
         }))
     }

@@ -127,9 +127,10 @@ impl Driver {
                 }
             },
             Received::Trouble { loader, trouble } => {
-                if let Some(loader) = self.hub().loader(loader) {
-                    let error = ProcessError::Child(trouble);
-                    self.tell(move |driver| driver.report(&loader, &error));
+                let error = ProcessError::Child(trouble);
+                match self.hub().loader(loader) {
+                    Some(loader) => self.tell(move |driver| driver.report(&loader, &error)),
+                    None => tracing::error!(%error),
                 }
             }
             Received::Nothing => connection.recovered(),
@@ -290,10 +291,6 @@ impl Driver {
             }
             process.clear();
             told.push((loader, process));
-        }
-        for loader in self.hub().all_loaders() {
-            loader.closed_in(self.process.id());
-            self.hub().forget_unloaded(&loader);
         }
         restart::after(&self.process, told, reason);
     }

@@ -47,6 +47,8 @@ struct Members {
     loaders: BTreeMap<LoaderId, Arc<LoaderState>>,
     loader_count: u32,
     serve: Option<Arc<dyn Serve>>,
+    /// How many processes that crashed are being started again.
+    restarting: usize,
     closed: bool,
 }
 
@@ -114,7 +116,25 @@ impl Hub {
 
     /// The process is gone for good.
     pub(crate) fn disconnect(&self, id: ProcessId) {
-        lock(&self.members).connections.remove(&id.serial());
+        let mut members = lock(&self.members);
+        members.connections.remove(&id.serial());
+        let loaders: Vec<_> = members.loaders.values().cloned().collect();
+        drop(members);
+        self.gone.notify_all();
+        for loader in loaders {
+            loader.closed_in(id);
+            self.forget_unloaded(&loader);
+        }
+    }
+
+    /// A process that crashed is about to be started again.
+    pub(crate) fn begin_restart(&self) {
+        lock(&self.members).restarting += 1;
+    }
+
+    /// It has been started again, or will not be.
+    pub(crate) fn end_restart(&self) {
+        lock(&self.members).restarting -= 1;
         self.gone.notify_all();
     }
 
@@ -261,7 +281,7 @@ impl Hub {
     /// Waits until no process but the main one is left; `false` at the deadline.
     pub(crate) fn wait_alone(&self, deadline: Option<Instant>) -> bool {
         let mut members = lock(&self.members);
-        while members.connections.keys().any(|serial| *serial != MAIN) {
+        while members.restarting > 0 || members.connections.keys().any(|serial| *serial != MAIN) {
             let Some(deadline) = deadline else {
                 members = self.gone.wait(members).unwrap_or_else(PoisonError::into_inner);
                 continue;

@@ -128,8 +128,11 @@ impl LoaderState {
         if self.is_unloading() {
             return;
         }
-        lock(&self.open).insert(connection.id().serial());
         connection.command(|session| session.open_loader(self.id));
+        // Not in one that is going.
+        if connection.has_loader(self.id) {
+            lock(&self.open).insert(connection.id().serial());
+        }
         for module in lock(&self.modules).iter() {
             connection.command(|session| session.require(self.id, module));
         }

@@ -80,7 +80,11 @@ impl<S: Subject> Port<S> {
     /// Calls `listener` for each event of this name.
     ///
     /// An event that carries something else than a `P` is reported, see [`Processes::on_error`](crate::Processes::on_error).
-    pub fn on<P: DeserializeOwned>(&self, event: &str, listener: impl Fn(&S, P) + Send + Sync + 'static) -> ListenerId {
+    pub fn on<P: DeserializeOwned>(
+        &self,
+        event: impl EventKey<P>,
+        listener: impl Fn(&S, P) + Send + Sync + 'static,
+    ) -> ListenerId {
         self.add(&event, false, listener)
     }
 

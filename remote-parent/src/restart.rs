@@ -24,12 +24,16 @@ pub(crate) fn after(process: &process::Shared, told: Vec<(Arc<LoaderState>, Proc
     }
     options.restarts.push(now);
     let (hub, starting) = (Arc::clone(hub), told.clone());
+    let parent = process.hub();
+    parent.begin_restart();
     let restarted = thread::Builder::new().name("remote-restart".into()).spawn(move || {
         if let Err(error) = spawn::start(&hub, options) {
             report(&starting, &error.to_string());
         }
+        hub.end_restart();
     });
     if let Err(error) = restarted {
+        parent.end_restart();
         report(&told, &error.to_string());
     }
 }
