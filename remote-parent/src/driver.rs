@@ -257,12 +257,13 @@ impl Driver {
         let connection = self.connection();
         let frames = connection.with_session(|session| session.gone());
         self.run_local();
+        let reason = connection.reason(self.hub().deadlines().stop);
+        tracing::debug!(process = %self.process.id(), %reason, "detached");
+        // Before the frames go, so that their listeners can ask for it.
+        self.process.set_detached(reason.clone());
         for frame in frames {
             self.detach_frame(frame);
         }
-        let reason = connection.reason(self.hub().deadlines().stop);
-        tracing::debug!(process = %self.process.id(), %reason, "detached");
-        self.process.set_detached(reason.clone());
         if self.hub().executor().is_some() {
             // Whoever waits may be the one that runs the executor.
             self.set_gone();

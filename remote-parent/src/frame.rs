@@ -138,7 +138,8 @@ impl Frame {
         Ok(())
     }
 
-    /// Calls `listener` when the frame goes, after its last event. When it is gone already, nothing is called.
+    /// Calls `listener` when the frame goes, after its last event. When it is gone already, nothing is called. When its process went,
+    /// [`Process::detached`] says why.
     pub fn on_detach(&self, listener: impl Fn(&Self) + Send + Sync + 'static) -> ListenerId {
         lock(&self.inner.detach).add(DETACH, true, Arc::new(listener))
     }

@@ -256,6 +256,9 @@ impl Hub {
 
     /// Sends an event to every process that can be reached.
     pub(crate) fn broadcast(self: &Arc<Self>, event: &Event<'_>) -> Result<(), EmitError> {
+        if self.is_closed() {
+            return Err(EmitError::ParentClosed);
+        }
         let mut result = Ok(());
         for connection in self.all_connections() {
             match connection.emit(self, event) {

@@ -163,6 +163,9 @@ pub enum EmitError {
         /// The process.
         process: ProcessId,
     },
+    /// The parent is closed.
+    #[error("the parent is closed")]
+    ParentClosed,
     /// The loader that the port is of has been unloaded.
     #[error("the loader of this port is unloaded")]
     Unloaded,

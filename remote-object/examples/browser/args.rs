@@ -4,8 +4,9 @@ use std::path::PathBuf;
 pub(crate) const HELP: &str = "\
 Draws SVG files, each in a window of a content process, and writes them as PNG files.
 
-usage: browser [--out DIR] [--] [FILE.svg …]
+usage: browser [--crash] [--out DIR] [--] [FILE.svg …]
 
+  --crash     kills the content process of the first page, which is then opened again in a new one
   --out DIR   where to write; made if missing [default: target/browser]
   -h, --help  says this
 
@@ -14,7 +15,7 @@ Without files it draws three documents of its own.";
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    Browse { out: PathBuf, files: Vec<PathBuf> },
+    Browse { crash: bool, out: PathBuf, files: Vec<PathBuf> },
     Help,
 }
 
@@ -29,11 +30,13 @@ pub(crate) enum UsageError {
 
 impl Command {
     pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, UsageError> {
+        let mut crash = false;
         let mut out = PathBuf::from("target/browser");
         let mut files = Vec::new();
         while let Some(argument) = arguments.next() {
             match argument.to_str() {
                 Some("-h" | "--help") => return Ok(Self::Help),
+                Some("--crash") => crash = true,
                 Some("--out") => {
                     let directory = arguments.next().filter(|directory| !directory.is_empty());
                     out = directory.ok_or(UsageError::NoDirectory)?.into();
@@ -45,6 +48,6 @@ impl Command {
                 _ => files.push(argument.into()),
             }
         }
-        Ok(Self::Browse { out, files })
+        Ok(Self::Browse { crash, out, files })
     }
 }

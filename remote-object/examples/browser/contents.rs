@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use remote_parent::{Frame, FrameOptions, Frames, Parent, Process, ProcessId, ProcessOptions, Processes};
+use remote_parent::{FrameOptions, Frames, Parent, Process, ProcessId, ProcessOptions, Processes};
 
 use crate::interfaces::PageError;
 use crate::tab::Tab;
@@ -37,7 +37,7 @@ impl Contents {
     }
 
     /// Opens a page, shown by `tab`.
-    pub(crate) fn open(&self, tab: &Arc<Tab>) -> Result<Frame, PageError> {
+    pub(crate) fn open(&self, tab: &Arc<Tab>) -> Result<(), PageError> {
         let idle = {
             let mut state = self.state();
             state.changed = Instant::now();
@@ -46,23 +46,32 @@ impl Contents {
             }
             state.idle.pop()
         };
-        let no_content = |error: &dyn std::error::Error| PageError::NoContent(error.to_string());
-        let process = match idle {
-            Some(process) => process,
-            None => {
-                let options = ProcessOptions::new().name("content");
-                self.processes.spawn_with(options).map_err(|error| no_content(&error))?
-            }
+        let process = idle.map_or_else(|| self.start(), Ok)?;
+        self.open_in(process, tab)
+    }
+
+    /// Opens the page of a process that is gone again, in a new process.
+    pub(crate) fn open_again(&self, tab: &Arc<Tab>) -> Result<(), PageError> {
+        self.open_in(self.start()?, tab)
+    }
+
+    /// Sends something to the page that `tab` shows; whoever waits there hears of it when it cannot be sent.
+    pub(crate) fn send<P: serde::Serialize>(&self, tab: &Arc<Tab>, event: &str, payload: &P) {
+        // Looked for each time: the tab stays when its frame goes, and may have got another one.
+        let sent = match self.frames.for_element(tab) {
+            Some(frame) => frame.port().emit(event, payload).map_err(|error| error.to_string()),
+            None => Err("the frame is gone".to_owned()),
         };
-        let options = FrameOptions::tab().element(Arc::clone(tab));
-        let frame = self.frames.open(&process, options).map_err(|error| no_content(&error))?;
-        self.state().busy.push((process, Arc::clone(tab)));
-        Ok(frame)
+        if let Err(reason) = sent {
+            tab.fail(PageError::NoContent(reason));
+        }
     }
 
     /// Closes a page. The next one may have its process.
-    pub(crate) fn close(&self, tab: &Arc<Tab>, frame: &Frame) {
-        frame.close();
+    pub(crate) fn close(&self, tab: &Arc<Tab>) {
+        if let Some(frame) = self.frames.for_element(tab) {
+            frame.close();
+        }
         let mut state = self.state();
         if let Some(index) = state.busy.iter().position(|(_, other)| Arc::ptr_eq(other, tab)) {
             let (process, _) = state.busy.swap_remove(index);
@@ -109,6 +118,18 @@ impl Contents {
             // One that does not end by itself is killed before that.
             let _ = child.wait(END);
         }
+    }
+
+    fn start(&self) -> Result<Process, PageError> {
+        let started = self.processes.spawn_with(ProcessOptions::new().name("content"));
+        started.map_err(|error| PageError::NoContent(error.to_string()))
+    }
+
+    fn open_in(&self, process: Process, tab: &Arc<Tab>) -> Result<(), PageError> {
+        let opened = self.frames.open(&process, FrameOptions::tab().element(Arc::clone(tab)));
+        opened.map_err(|error| PageError::NoContent(error.to_string()))?;
+        self.state().busy.push((process, Arc::clone(tab)));
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -22,6 +22,7 @@ use remote_parent::{Parent, Process, ProcessOptions, this_module};
 
 use crate::args::Command;
 use crate::contents::Contents;
+use crate::crash::Crash;
 use crate::interfaces::BrowserWindows;
 use crate::say::{complain, say};
 use crate::windows::Windows;
@@ -33,6 +34,7 @@ mod say;
 
 // In the parent.
 mod contents;
+mod crash;
 mod tab;
 mod windows;
 
@@ -46,7 +48,7 @@ mod shell;
 fn main() -> ExitCode {
     remote_child::init();
     let browsed = match Command::parse(env::args_os().skip(1)) {
-        Ok(Command::Browse { out, files }) => browse(&out, files),
+        Ok(Command::Browse { crash, out, files }) => browse(Crash::new(crash), &out, files),
         Ok(Command::Help) => {
             println!("{}", args::HELP);
             return ExitCode::SUCCESS;
@@ -67,14 +69,14 @@ fn main() -> ExitCode {
 }
 
 /// Has the shell draw all files; gives how many of them have no picture.
-fn browse(out: &Path, files: Vec<PathBuf>) -> anyhow::Result<usize> {
+fn browse(crash: Crash, out: &Path, files: Vec<PathBuf>) -> anyhow::Result<usize> {
     fs::create_dir_all(out).with_context(|| format!("cannot make the directory {}", out.display()))?;
     let documents = documents::list(files, out);
     let names: Vec<_> = documents.iter().map(|document| document.name.clone()).collect();
 
     let parent = Parent::new()?;
     let contents = Contents::new(&parent, thread::available_parallelism().map_or(1, usize::from).min(MOST_CONTENTS));
-    let windows = Windows::new(&parent, documents, &contents);
+    let windows = Windows::new(&parent, documents, &contents, crash);
     let exports = Exports::new();
     exports.module::<dyn BrowserWindows>("windows", Arc::new(windows))?;
     exports.serve(&parent)?;

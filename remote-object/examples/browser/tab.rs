@@ -1,16 +1,18 @@
 use std::mem;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use remote_object::{Callback, Remote};
 
+use crate::documents::Document;
 use crate::interfaces::{PageError, PageShow, Picture};
 use crate::say::say;
 
-/// What shows a frame: it knows who waits for what of the page. It is the frame's element.
+/// What shows a frame: it knows what is loaded there, and who waits for what of the page. It is the frame's element.
 #[derive(Default)]
 pub(crate) struct Tab {
+    document: OnceLock<Arc<Document>>,
     waiting: Mutex<Option<(Instant, Waiting)>>,
     /// What has arrived of the picture.
     picture: Mutex<Vec<u8>>,
@@ -24,6 +26,17 @@ pub(crate) enum Waiting {
 }
 
 impl Tab {
+    /// Says what is loaded; a tab loads one document.
+    pub(crate) fn set_document(&self, document: Arc<Document>) -> Result<(), PageError> {
+        let set = self.document.set(document);
+        set.map_err(|_| PageError::Misused("the window has a page already".to_owned()))
+    }
+
+    /// What has been loaded.
+    pub(crate) fn document(&self) -> Option<&Arc<Document>> {
+        self.document.get()
+    }
+
     /// Waits for one answer; for one at a time.
     pub(crate) fn wait(&self, waiting: Waiting) -> Result<(), PageError> {
         let mut slot = lock(&self.waiting);
