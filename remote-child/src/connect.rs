@@ -64,7 +64,11 @@ impl Init {
     fn run_child(self, address: &str) -> i32 {
         die_with_parent();
         let link: Arc<dyn Link> = match ipc::connect(address) {
-            Ok(link) => Arc::new(link),
+            Ok(link) => {
+                // A child trusts its parent.
+                link.set_inbox_bytes(usize::MAX);
+                Arc::new(link)
+            }
             Err(error) => {
                 complain(&format!("cannot reach the parent: {error}"));
                 return exit::UNREACHABLE;

@@ -1,7 +1,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use remote_protocol::call::{self, Call, Outcome, Release, Request};
@@ -22,6 +23,7 @@ use crate::core::Core;
 /// The loop thread calls on the main lane. Any other thread takes a free lane for the time of its call, and opens one when there is
 /// none, up to [`LANES`]; so a thread that has ended holds none.
 pub(crate) struct Lanes {
+    this: Weak<Self>,
     link: Arc<dyn Link>,
     outlet: Mutex<Outlet>,
     calls: AtomicU32,
@@ -47,7 +49,9 @@ struct Pool {
 
 impl Lanes {
     pub(crate) fn new(link: Arc<dyn Link>, main: Lane) -> (Arc<Self>, Box<dyn Receive>) {
-        let lanes = Self {
+        let rx_waker = main.rx.waker();
+        let lanes = Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             link,
             outlet: Mutex::new(Outlet::new(main.tx)),
             calls: AtomicU32::new(0),
@@ -55,9 +59,9 @@ impl Lanes {
             returned: Condvar::new(),
             late: OnceLock::new(),
             tasks: Mutex::new(Some(VecDeque::new())),
-            waker: main.rx.waker(),
-        };
-        (Arc::new(lanes), main.rx)
+            waker: rx_waker,
+        });
+        (lanes, main.rx)
     }
 
     /// Sends on the main lane, from any thread. Never blocks.
@@ -109,7 +113,7 @@ impl Lanes {
 
     /// Takes a free lane, or opens one, or waits for one.
     fn take(&self, deadline: Instant) -> Option<CallLane> {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
         loop {
             if let Some(lane) = pool.free.pop() {
                 return Some(lane);
@@ -131,26 +135,25 @@ impl Lanes {
         deadline: Instant,
         take: &mut dyn FnMut(Outcome<'_>),
     ) -> Result<(), CallFailure> {
-        let Some(mut lane) = self.take(deadline) else {
+        let Some(lane) = self.take(deadline) else {
             // No lane became free, or the link is closed.
             let closed = Instant::now() < deadline;
-            return Err(if closed { CallFailure::Disconnected } else { CallFailure::Deadline(id) });
+            return Err(if closed { CallFailure::Disconnected } else { CallFailure::Busy });
         };
-        let result = match lane.outlet.send(message) {
-            Ok(_) => lane.wait_for_return(id, deadline, take, self),
-            Err(error) => Err(failure(error)),
-        };
+        let mut taken = Taken { lanes: self, lane: Some(lane) };
+        let Some(lane) = &mut taken.lane else { return Err(CallFailure::Disconnected) };
+        lane.outlet.send(message).map_err(failure)?;
+        let result = lane.wait_for_return(id, Some(deadline), take, self);
         if result == Err(CallFailure::Deadline(id)) {
-            // Before another thread can come across the late return.
             self.given_up(id);
+            taken.wait_for_late_return(id);
         }
-        self.put_back(lane);
         result
     }
 
     /// Waits for the right to send a long message.
     fn take_long(&self, call: CallId, deadline: Instant) -> bool {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
         while pool.long.is_some() {
             let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
             (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
@@ -159,9 +162,9 @@ impl Lanes {
         true
     }
 
-    /// The parent has the whole of a long message.
+    /// The parent has the whole of a long message, if this call's was one.
     fn end_long(&self, call: CallId) {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = self.pool();
         if pool.long == Some(call) {
             pool.long = None;
             drop(pool);
@@ -170,8 +173,56 @@ impl Lanes {
     }
 
     fn put_back(&self, lane: CallLane) {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).free.push(lane);
+        self.pool().free.push(lane);
         self.returned.notify_all();
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A lane in use, which goes back into the pool also when what is called with a return panics.
+struct Taken<'a> {
+    lanes: &'a Lanes,
+    /// `None` once somebody else waits on it.
+    lane: Option<CallLane>,
+}
+
+impl Taken<'_> {
+    /// Nobody waits for the return any more, but what it refers to has to be given back, and a long message is on its way until
+    /// then: a thread of ours waits for it, and puts the lane back.
+    fn wait_for_late_return(mut self, call: CallId) {
+        let (Some(lanes), Some(mut lane)) = (self.lanes.this.upgrade(), self.lane.take()) else { return };
+        let waiting = thread::Builder::new().name("remote-late".into()).spawn(move || {
+            let late = lane.wait_for_return(call, None, &mut |outcome| lanes.late(call, outcome), &lanes);
+            if late.is_ok() {
+                lanes.put_back(lane);
+            }
+        });
+        if let Err(error) = waiting {
+            tracing::error!(%error, "no thread to wait for a late return, its lane is lost");
+        }
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(lane) = self.lane.take() {
+            self.lanes.put_back(lane);
+        }
+    }
+}
+
+/// The right to send a long message, until the call returns or what is called with the return panics.
+struct Long<'a> {
+    lanes: &'a Lanes,
+    call: CallId,
+}
+
+impl Drop for Long<'_> {
+    fn drop(&mut self) {
+        self.lanes.end_long(self.call);
     }
 }
 
@@ -191,11 +242,13 @@ impl Caller for Lanes {
         }
         let long = is_long(&message);
         if long && !self.take_long(id, deadline) {
-            return Err(CallFailure::Deadline(id));
+            return Err(CallFailure::Busy);
         }
+        let right = Long { lanes: self, call: id };
         let result = self.call_on_lane(id, &message, deadline, take);
-        if long && result != Err(CallFailure::Deadline(id)) {
-            self.end_long(id);
+        if result == Err(CallFailure::Deadline(id)) {
+            // It may still be on its way: the late return ends it.
+            std::mem::forget(right);
         }
         result
     }
@@ -224,16 +277,16 @@ impl CallLane {
         Self { outlet: Outlet::new(lane.tx), inlet: Inlet::new(lane.rx, Budget::default()) }
     }
 
-    /// Only returns come on these lanes; one of an earlier call, which its caller gave up, may come first.
+    /// Only returns come on these lanes.
     fn wait_for_return(
         &mut self,
         id: CallId,
-        deadline: Instant,
+        deadline: Option<Instant>,
         take: &mut dyn FnMut(Outcome<'_>),
         lanes: &Lanes,
     ) -> Result<(), CallFailure> {
         loop {
-            let message = match self.inlet.next(Some(deadline)) {
+            let message = match self.inlet.next(deadline) {
                 Ok(message) => message,
                 Err(Pause::Woken) => continue,
                 Err(Pause::TimedOut) => return Err(CallFailure::Deadline(id)),

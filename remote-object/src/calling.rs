@@ -78,7 +78,7 @@ impl Calling {
         kept: Vec<Arrival>,
         name: &str,
         take: impl FnOnce(Outcome<'_>) -> R,
-    ) -> Result<R, CallError> {
+    ) -> Result<R, RequestFailure> {
         let within = self.deadline();
         let mut take = Some(take);
         let mut result = None;
@@ -86,26 +86,23 @@ impl Calling {
             result = take.take().map(|take| take(outcome));
         });
         let method = || name.to_owned();
-        let failure = match (called, result) {
+        let unsent = |reason| RequestFailure { error: CallError::Arguments { method: method(), reason }, sent: false };
+        let failed = |error| RequestFailure { error, sent: true };
+        Err(match (called, result) {
             (Ok(()), Some(result)) => return Ok(result),
-            (Ok(()), None) => return Err(CallError::Disconnected { method: method() }),
-            (Err(failure), _) => failure,
-        };
-        Err(match failure {
-            CallFailure::Deadline(call) => {
+            (Err(CallFailure::Deadline(call)), _) => {
                 // Unless the return has come meanwhile.
                 if let Some(late) = lock(&self.late).get_mut(&call) {
                     *late = kept;
                 }
-                CallError::Deadline { method: method(), after: within }
+                failed(CallError::Deadline { method: method(), after: within })
             }
-            CallFailure::TooLong { length } => {
-                CallError::Arguments { method: method(), reason: format!("{length} bytes are too long for a message") }
+            (Err(CallFailure::Busy), _) => {
+                RequestFailure { error: CallError::Deadline { method: method(), after: within }, sent: false }
             }
-            CallFailure::Unencodable => {
-                CallError::Arguments { method: method(), reason: "the message cannot be encoded".to_owned() }
-            }
-            _ => CallError::Disconnected { method: method() },
+            (Err(CallFailure::TooLong { length }), _) => unsent(format!("{length} bytes are too long for a message")),
+            (Err(CallFailure::Unencodable), _) => unsent("the message cannot be encoded".to_owned()),
+            (Ok(()) | Err(_), _) => failed(CallError::Disconnected { method: method() }),
         })
     }
 
@@ -176,6 +173,19 @@ impl Calling {
         drop(lock(&self.callbacks).drain());
         let late = std::mem::take(&mut *lock(&self.late));
         drop(late);
+    }
+}
+
+/// Why a request has no outcome.
+pub(crate) struct RequestFailure {
+    pub(crate) error: CallError,
+    /// Whether the parent may have it; if not, nothing that it refers to counts as lent.
+    pub(crate) sent: bool,
+}
+
+impl From<RequestFailure> for CallError {
+    fn from(failure: RequestFailure) -> Self {
+        failure.error
     }
 }
 

@@ -60,14 +60,12 @@ impl<'a> Invocation<'a> {
         // Both the application's `Deserialize` and its method may panic.
         let served = contain(|| {
             let arguments = scope::decode(bytes, arrivals).map_err(|error| refused(error.to_string()))?;
-            Ok(serve(arguments).into_result())
+            // What an error says of itself is the application's code, too.
+            Ok(serve(arguments).into_result().map_err(|error| (Report::of(&error, method.name), error)))
         });
         match served {
             Ok(Ok(Ok(value))) => self.answer(method, &value, None),
-            Ok(Ok(Err(error))) => {
-                let report = Report::of(&error, method.name);
-                self.answer(method, &error, Some(report));
-            }
+            Ok(Ok(Err((report, error)))) => self.answer(method, &error, Some(report)),
             Ok(Err(refused)) => self.refuse(refused),
             Err(message) => {
                 tracing::error!(method = method.name, %message, "a method panicked");

@@ -51,11 +51,12 @@ fn try_call<A: Serialize, R: MethodResult>(
         };
         let outcome =
             calling.request(request, sending.kept, method.name, |outcome| read::<R>(calling, method, outcome));
-        if let Err(CallError::Arguments { .. }) = outcome {
-            // Nothing was sent.
-            scope::undo(&receiver, references);
-        }
-        outcome
+        outcome.map_err(|failure| {
+            if !failure.sent {
+                scope::undo(&receiver, references);
+            }
+            failure.error
+        })
     });
     match called {
         Ok(Ok(result)) => result,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, Return, Selector, ToParent};
 use remote_protocol::codec::{self, CowBytes};
+use remote_protocol::contain::contain;
 use remote_protocol::id::{CallId, LentId};
 use remote_protocol::limits::REFERENCES;
 use remote_protocol::payload::{Location, Payload, Reference};
@@ -205,8 +206,7 @@ impl Serving {
             tables.ids.remove(&gone.key());
         }
         drop(tables);
-        // Its destructor is the application's.
-        drop(gone);
+        let_go(gone);
         Ok(())
     }
 
@@ -257,11 +257,17 @@ impl Service for ProcessService {
         let objects = tables.objects.drain();
         tables.ids.clear();
         drop(tables);
-        // Their destructors are the application's.
-        drop(objects);
+        objects.into_iter().for_each(|object| let_go(Some(object)));
         if let Some(roots) = self.0.roots.upgrade() {
             roots.forget(&self.0);
         }
+    }
+}
+
+/// Drops an object outside all locks: its destructor is the application's, and may panic.
+fn let_go(object: Option<Arc<dyn Object>>) {
+    if let Err(panic) = contain(|| drop(object)) {
+        tracing::error!(%panic, "an object's destructor panicked");
     }
 }
 

@@ -1,4 +1,5 @@
 //! All code of the parent on one thread, as a user interface wants it: listeners go to a queue that the main thread pumps.
+#![expect(clippy::print_stdout, reason = "examples print")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use remote_protocol::call;
 use remote_protocol::codec;
+use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::event::Arrived;
 use remote_protocol::id::FrameId;
@@ -42,8 +43,15 @@ impl Driver {
         let _span = tracing::info_span!("process", id = %self.process.id(), name).entered();
         self.connection().ending.set_driver();
         self.tell(move |driver| driver.tell_attach(attach));
-        if let Err(violation) = self.handle_all(&mut inlet) {
-            self.connection().violated(violation);
+        match contain(|| self.handle_all(&mut inlet)) {
+            Ok(Ok(())) => {}
+            Ok(Err(violation)) => self.connection().violated(violation),
+            Err(panic) => {
+                // A bug of ours, or a panic in a place where code of the application has no business to run.
+                tracing::error!(%panic, "the thread of the process panicked, ending the process");
+                self.connection().kill();
+                self.connection().close_link();
+            }
         }
         drop(inlet);
         self.finish();
@@ -60,10 +68,10 @@ impl Driver {
     /// Does something that runs code of the application.
     fn tell(&self, tell: impl FnOnce(&Self) + Send + 'static) {
         match self.hub().executor() {
-            None => tell(self),
+            None => contained(|| tell(self)),
             Some(executor) => {
                 let driver = self.clone();
-                executor.execute(Box::new(move || tell(&driver)));
+                executor.execute(Box::new(move || contained(|| tell(&driver))));
             }
         }
     }
@@ -99,7 +107,7 @@ impl Driver {
         let kind = message.kind();
         match connection.with_session(|session| session.receive(message))? {
             Received::Event(event) => match self.hub().executor() {
-                None => self.tell_event(&event),
+                None => contained(|| self.tell_event(&event)),
                 Some(_) => {
                     let event = event.into_owned();
                     self.tell(move |driver| driver.tell_event(&event));
@@ -269,7 +277,7 @@ impl Driver {
             self.set_gone();
         }
         self.tell(move |driver| {
-            driver.tell_detach(&reason);
+            contained(|| driver.tell_detach(&reason));
             driver.set_gone();
         });
     }
@@ -294,5 +302,13 @@ impl Driver {
             told.push((loader, process));
         }
         restart::after(&self.process, told, reason);
+    }
+}
+
+/// Runs code of the application where what it returns does not matter. Listeners are contained one by one; what is left are destructors,
+/// of listeners that are gone for example.
+fn contained(code: impl FnOnce()) {
+    if let Err(panic) = contain(code) {
+        tracing::error!(%panic, "a destructor of the application panicked");
     }
 }

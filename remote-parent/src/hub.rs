@@ -71,6 +71,10 @@ impl Hub {
         self.options.deadlines
     }
 
+    pub(crate) const fn window(&self) -> u64 {
+        self.options.window
+    }
+
     pub(crate) fn version(&self) -> &str {
         &self.options.version
     }

@@ -3,6 +3,7 @@ use std::thread;
 
 use remote_protocol::call::{self, Outcome, Request, Return};
 use remote_protocol::codec;
+use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{LaneId, ProcessId};
 use remote_protocol::link::Lane;
@@ -71,7 +72,14 @@ pub(crate) fn handle(
     answer: &mut dyn Answer,
 ) -> Result<(), Violation> {
     match (connection.service(), message) {
-        (Some(service), message) => Ok(service.handle(message, answer)?),
+        (Some(service), message) => match contain(|| service.handle(message, answer)) {
+            Ok(handled) => Ok(handled?),
+            Err(panic) => {
+                // Methods are contained one by one; what is left are destructors of their results.
+                tracing::error!(process = %connection.id(), %panic, "a destructor of the application panicked");
+                Ok(())
+            }
+        },
         (None, call::ToParent::Call(call)) => {
             let asked = match call.request {
                 Request::Lookup { root, .. } => root.to_string(),

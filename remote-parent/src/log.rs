@@ -13,6 +13,10 @@ use remote_protocol::message::{Event, ToChild, ToParent};
 use remote_protocol::payload::Form;
 use remote_protocol::value::Value;
 
+mod text;
+
+use text::text;
+
 /// A message has been sent to a process.
 pub(crate) fn sent(process: ProcessId, message: &ToChild<'_>, bytes: usize) {
     if *DETAIL > Detail::Nothing {
@@ -50,6 +54,8 @@ fn line(process: ProcessId, direction: &str, kind: &str, subject: &str, bytes: u
         Some(event) if *DETAIL == Detail::Values => format!(" {}", value(event)),
         _ => String::new(),
     };
+    // What a child says of its troubles may have lines of its own.
+    let subject = subject.replace('\n', "\\n");
     // One write, so that lines of several threads do not mix. Who cannot be told is not told.
     let line = format!("[{seconds:12.6}] {process} {direction} {kind} {subject} {bytes} B{value}\n");
     let _ = io::stderr().lock().write_all(line.as_bytes());
@@ -60,7 +66,7 @@ fn value(event: &Event<'_>) -> String {
     match event.form {
         Form::Typed(_) => "(typed)".to_owned(),
         Form::Dynamic => match codec::decode::<Value>(&event.payload.bytes.0) {
-            Ok(value) => value.to_string(),
+            Ok(value) => text(&value),
             Err(error) => format!("({error})"),
         },
     }

@@ -11,6 +11,7 @@ use once_cell::sync::OnceCell;
 use remote_child::{CHILD_ARGUMENT, Host, Shared};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Pause};
+use remote_protocol::limits::inbox_bytes;
 use remote_protocol::link::Link;
 use remote_protocol::message::Versions;
 use remote_protocol::state::Violation;
@@ -53,6 +54,9 @@ fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result
     connection.set_child(None);
     let starting = Starting { hub, connection };
     let (link, child_link) = memory::pair(memory::Faults::none());
+    link.set_inbox_bytes(inbox_bytes(hub.window()));
+    // The child trusts its parent.
+    child_link.set_inbox_bytes(usize::MAX);
     let shared = (!remote).then(|| {
         let hub = Arc::downgrade(hub);
         Arc::new(move || hub.upgrade()?.shared()) as Shared
@@ -94,7 +98,10 @@ fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process:
         return Err(StartError::Thread(error));
     }
     let link = match acceptance.wait(deadline) {
-        Ok(link) => Arc::new(link),
+        Ok(link) => {
+            link.set_inbox_bytes(inbox_bytes(hub.window()));
+            Arc::new(link)
+        }
         Err(_) => {
             // Aborted because the child is gone, or late, or it sent something else than a child of ours does.
             let exited = starting.connection.ending.wait_status(Instant::now() + SETTLE);

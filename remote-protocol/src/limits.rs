@@ -24,6 +24,15 @@ pub const MESSAGE_COST: usize = 64;
 /// The lanes of one link, the main lane included. As many threads of a child can be in calls at once; more wait for a lane.
 pub const LANES: u8 = 16;
 
+/// What may have arrived from a child and not be handled, for a window of `window` bytes: the window, which one message may go past;
+/// a call of the loop thread behind it; one long call of the other threads, which make them one at a time; and their short ones.
+#[must_use]
+pub const fn inbox_bytes(window: u64) -> usize {
+    let beyond = 3 * MESSAGE_BYTES + LANES as usize * 4 * RECORD_BYTES;
+    // A window that is longer than memory is no limit.
+    if window > (usize::MAX / 2) as u64 { usize::MAX } else { window as usize + beyond }
+}
+
 /// References lent to one process at any time.
 pub const REFERENCES: usize = 16_384;
 

@@ -125,6 +125,9 @@ pub enum CallFailure {
     /// No return came in time; when it comes, [`LateReturns::late`] is told.
     #[error("no answer in time")]
     Deadline(CallId),
+    /// All lanes were taken until the deadline; nothing was sent.
+    #[error("no lane became free in time")]
+    Busy,
     /// The request is too long to be sent.
     #[error("{length} bytes are more than a message may have")]
     TooLong {

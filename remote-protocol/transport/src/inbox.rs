@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use remote_protocol::id::LaneId;
-use remote_protocol::limits::{LANES, MESSAGE_BYTES, MESSAGE_COST, RECORD_BYTES, WINDOW_BYTES};
+use remote_protocol::limits::{LANES, MESSAGE_COST, WINDOW_BYTES, inbox_bytes};
 use remote_protocol::link::{CloseHandler, Closure, OpenError, Received};
 
 pub(crate) use self::lane::LaneReceiver;
@@ -21,10 +21,8 @@ mod queue;
 /// How much may lie in one end of a link, arrived and not received, unless the link is told otherwise. Each record
 /// counts its length and [`MESSAGE_COST`]; a peer that sends more is a [`Closure::Overflow`].
 ///
-/// A peer that keeps the rules cannot get there: it sends no more than a window of events and callbacks, and outside
-/// the window the calls in flight and their returns, of which together no more than the longest message is
-/// reassembled. The rest is for calls of one record on every lane, and for what framing adds to small messages.
-pub const INBOX_BYTES: usize = WINDOW_BYTES + MESSAGE_BYTES + LANES as usize * 4 * RECORD_BYTES;
+/// A peer that keeps the rules of a window of [`WINDOW_BYTES`] cannot get there; see [`inbox_bytes`].
+pub const INBOX_BYTES: usize = inbox_bytes(WINDOW_BYTES as u64);
 
 /// One end's received records: a queue for each lane.
 ///

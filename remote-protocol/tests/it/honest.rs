@@ -1,0 +1,161 @@
+//! Messages that honest peers say: at least one of each kind, as bytes, with a name for each. The workspace `fuzz` takes
+//! this file by its path, too, for its first inputs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use remote_protocol::call::{self, Call, CallError, Invoke, Outcome, Release, Report, Request, Return, Root, Selector};
+use remote_protocol::codec;
+use remote_protocol::event::{self, PayloadError};
+use remote_protocol::id::{CallId, FrameId, LentId, LoaderId, ProcessId};
+use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
+use remote_protocol::payload::{Fingerprint, Form, Location, Payload, Reference};
+use remote_protocol::value::Value;
+use serde::Serialize;
+
+/// What a child says.
+pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
+    let frame = FrameId::registered(PROCESS, 1);
+    let call = |request| ToParent::Object(call::ToParent::Call(Call { id: CallId(300), request }));
+    let method = |selector, arguments| call(Request::Method { object: OBJECT, method: selector, arguments });
+    let mut named: Vec<(&'static str, ToParent<'static>)> = vec![
+        ("hello", ToParent::Hello(Hello { versions: versions(""), pid: 7 })),
+        ("hello-other-version", ToParent::Hello(Hello { versions: versions("2.0"), pid: u32::MAX })),
+        ("register-frame", ToParent::RegisterFrame { frame, tab: true }),
+        ("register-foreign-frame", ToParent::RegisterFrame { frame: FRAME, tab: false }),
+        ("frame-closed", ToParent::FrameClosed { frame: FRAME }),
+        ("event-typed", ToParent::Event(Event { form: Form::Typed(Fingerprint::of("ping")), ..text(Target::Process) })),
+        ("event-other-loader", ToParent::Event(Event { loader: LoaderId(5), ..text(Target::Process) })),
+        ("lookup", call(Request::Lookup { root: Root::Module("greeter".into()), interface: Some("Greeter".into()) })),
+        ("lookup-global", call(Request::Lookup { root: Root::Global("settings".into()), interface: None })),
+        ("call", method(Selector::Typed(Fingerprint::of("greet")), bytes(&("World", 7_u32)))),
+        ("call-with-references", method(Selector::Typed(Fingerprint(u64::MAX)), references())),
+        ("call-named", method(Selector::Named("greet".into()), bytes(&value()))),
+        ("release", ToParent::Object(call::ToParent::Release(Release { id: OBJECT, count: 2 }))),
+        ("handled", ToParent::Handled { cost: 72 }),
+        ("handled-too-much", ToParent::Handled { cost: u64::MAX }),
+        ("unloaded", ToParent::Unloaded { loader: LoaderId(1) }),
+        ("bye", ToParent::Bye),
+    ];
+    named.extend(events().map(|(name, event)| (name, ToParent::Event(event))));
+    named.extend(troubles().map(|(name, trouble)| (name, ToParent::Trouble { loader: LoaderId::FIRST, trouble })));
+    named.into_iter().map(|(name, message)| (name, encoded(&message))).collect()
+}
+
+/// What the parent says.
+pub(crate) fn to_child() -> Vec<(&'static str, Vec<u8>)> {
+    let object = ToChild::Object;
+    let answer = |outcome| ToChild::Object(call::ToChild::Return(Return { call: CallId(300), outcome }));
+    let report = Report {
+        kind: "ParseIntError".into(),
+        message: "invalid digit found in string".into(),
+        causes: vec!["one".into(), "another".into()],
+        method: "parse".into(),
+    };
+    let failed = Outcome::Failed { report: Box::new(report.clone()), error: bytes(&"x") };
+    let invoke = |argument| object(call::ToChild::Invoke(Invoke { callback: OBJECT, argument }));
+    let mut named: Vec<(&'static str, ToChild<'static>)> = vec![
+        ("welcome", ToChild::Welcome(Welcome { process: PROCESS, remote: true, window: 8 << 20 })),
+        ("welcome-hosted", ToChild::Welcome(Welcome { process: PROCESS, remote: false, window: u64::MAX })),
+        ("refuse", ToChild::Refuse(versions("2.0"))),
+        ("open-loader", ToChild::OpenLoader { loader: LoaderId::FIRST }),
+        ("unload", ToChild::Unload { loader: LoaderId::FIRST, reason: "upgrade".into() }),
+        ("require", ToChild::Require { loader: LoaderId::FIRST, module: "app::documents::remote".into() }),
+        ("open-frame", ToChild::OpenFrame { frame: FrameId::opened(2), tab: true }),
+        ("close-frame", ToChild::CloseFrame { frame: FRAME }),
+        ("return", answer(Outcome::Done(bytes(&"Hello, World!")))),
+        ("return-with-references", answer(Outcome::Done(references()))),
+        ("return-failed", answer(failed)),
+        ("invoke", invoke(bytes(&(800_u32, 600_u32)))),
+        ("invoke-with-references", invoke(references())),
+        ("release", object(call::ToChild::Release(Release { id: OBJECT, count: 1 }))),
+        ("handled", ToChild::Handled { cost: 72 }),
+        ("close", ToChild::Close),
+    ];
+    named.extend(events().map(|(name, event)| (name, ToChild::Event(event))));
+    named.extend(call_errors(report).map(|(name, error)| (name, answer(Outcome::Refused(Box::new(error))))));
+    named.into_iter().map(|(name, message)| (name, encoded(&message))).collect()
+}
+
+fn events() -> impl Iterator<Item = (&'static str, Event<'static>)> {
+    [
+        ("event", text(Target::Process)),
+        ("event-frame", text(Target::Frame(FRAME))),
+        ("event-frames", text(Target::Frames)),
+        ("event-unit", event(Target::Process, &())),
+        ("event-tuple", event(Target::Process, &(1_u8, -2_i64, "three", [4.5_f64, f64::NAN]))),
+        ("event-value", event(Target::Process, &value())),
+        ("event-long", event(Target::Process, &"long ".repeat(100))),
+    ]
+    .into_iter()
+}
+
+fn troubles() -> impl Iterator<Item = (&'static str, Trouble)> {
+    let module = || "app::remote".to_owned();
+    let mismatch = PayloadError::Mismatch { event: "e".into(), expected: "u32".into(), reason: "found a map".into() };
+    [
+        ("trouble-module", Trouble::UnknownModule { module: module() }),
+        ("trouble-failed", Trouble::ModuleFailed { module: module(), message: "no such file".into() }),
+        ("trouble-payload", Trouble::Payload(mismatch)),
+        ("trouble-panic", Trouble::ListenerPanicked { event: "e".into(), message: "it is 3".into() }),
+        ("trouble-callback", Trouble::CallbackFailed { made_at: "src/remote.rs:1:2".into(), message: "no".into() }),
+    ]
+    .into_iter()
+}
+
+fn call_errors(report: Report) -> impl Iterator<Item = (&'static str, CallError)> {
+    let method = || "greet".to_owned();
+    let wrong = CallError::WrongInterface { root: "module `a`".into(), expected: "B".into(), found: "C".into() };
+    [
+        ("refused-export", CallError::NoSuchExport { root: "module `greeter`".into() }),
+        ("refused-interface", wrong),
+        ("refused-object", CallError::NoSuchObject { id: "4#1".into(), method: method() }),
+        ("refused-method", CallError::NoSuchMethod { interface: "Greeter".into(), method: method() }),
+        ("refused-arguments", CallError::Arguments { method: method(), reason: "expected a text".into() }),
+        ("refused-failed", CallError::Failed(report)),
+        ("refused-panicked", CallError::Panicked { method: method(), message: "it is 3".into() }),
+        ("refused-deadline", CallError::Deadline { method: method(), after: Duration::new(30, 999_999_999) }),
+    ]
+    .into_iter()
+}
+
+fn text(target: Target) -> Event<'static> {
+    event(target, "foo")
+}
+
+fn event<P: Serialize + ?Sized>(target: Target, payload: &P) -> Event<'static> {
+    let form = Form::Dynamic;
+    let payload = event::encode("changeLocation", form, payload).expect("it can be sent");
+    Event { loader: LoaderId::FIRST, target, name: "changeLocation".into(), form, payload }
+}
+
+fn value() -> Value {
+    let map: BTreeMap<&str, (Option<bool>, Vec<u64>)> =
+        BTreeMap::from([("a", (None, vec![u64::MAX])), ("ü", (Some(true), Vec::new()))]);
+    Value::from_serialize(&map).expect("it is a value")
+}
+
+fn references() -> Payload<'static> {
+    let made_at = Location { file: "src/remote.rs".into(), line: 12, column: 9 };
+    let references = vec![Reference::Object(OBJECT), Reference::Callback { id: OBJECT, made_at }];
+    Payload { references, ..bytes(&[0_u32, 1]) }
+}
+
+fn bytes<T: Serialize + ?Sized>(value: &T) -> Payload<'static> {
+    Payload::plain(encoded(value))
+}
+
+fn encoded<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::encode(value, &mut bytes).expect("it can be encoded");
+    bytes
+}
+
+fn versions(application: &'static str) -> Versions<'static> {
+    Versions { protocol: PROTOCOL_VERSION, application: application.into() }
+}
+
+/// As the sessions have them that the messages are said to.
+const PROCESS: ProcessId = ProcessId::new(7, 3);
+const FRAME: FrameId = FrameId::opened(1);
+const OBJECT: LentId = LentId { slot: 4, generation: 1 };
