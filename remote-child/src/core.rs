@@ -39,6 +39,8 @@ pub(crate) struct Core {
     callbacks: RefCell<Option<Rc<dyn Callbacks>>>,
     pub(crate) extensions: Extensions,
     closing: Cell<bool>,
+    /// Nothing new begins: everything is being unloaded.
+    ending: Cell<bool>,
 }
 
 impl Core {
@@ -55,6 +57,7 @@ impl Core {
             callbacks: RefCell::default(),
             extensions: Extensions::default(),
             closing: Cell::new(false),
+            ending: Cell::new(false),
         })
     }
 
@@ -97,6 +100,10 @@ impl Core {
 
     pub(crate) fn close(&self) {
         self.closing.set(true);
+    }
+
+    pub(crate) fn set_ending(&self) {
+        self.ending.set(true);
     }
 
     pub(crate) const fn is_closing(&self) -> bool {
@@ -224,6 +231,12 @@ impl Core {
         content: Rc<dyn Any>,
         options: FrameOptions,
     ) -> Result<Frame, EmitError> {
+        if loader.is_unloaded() {
+            return Err(EmitError::Unloaded);
+        }
+        if self.ending.get() {
+            return Err(EmitError::Disconnected);
+        }
         let (id, message) = self.session.borrow_mut().register_frame(options.tab);
         // Sent first: what listeners for the attachment emit on the frame has to come after it.
         self.lanes.send(&message).map_err(|_| EmitError::Disconnected)?;
@@ -236,7 +249,10 @@ impl Core {
         let shared = Shared::new(tab, content);
         self.frames.borrow_mut().insert(id, Rc::clone(&shared));
         for loader in self.all_loaders() {
-            loader.attach_frame(id, &shared);
+            // A listener may have closed it.
+            if self.frames.borrow().contains_key(&id) {
+                loader.attach_frame(id, &shared);
+            }
         }
     }
 

@@ -81,7 +81,9 @@ fn run_core(core: &Rc<Core>) -> Ended {
     let hello = core.session().borrow_mut().poll();
     core.send(hello);
     loop {
-        while let Some(task) = core.lanes.next_task() {
+        // Only those that are there now: one that posts itself again must not keep messages waiting.
+        for _ in 0..core.lanes.task_count() {
+            let Some(task) = core.lanes.next_task() else { break };
             if let Err(message) = contain(|| task(core)) {
                 core.report(LoaderId::FIRST, Trouble::TaskPanicked { message });
             }
@@ -90,7 +92,7 @@ fn run_core(core: &Rc<Core>) -> Ended {
             return Ended::Closed;
         }
         let step = match core.inlet().next_deferred() {
-            Some(message) => handle(core, &message),
+            Some(message) => handle_contained(core, &message),
             None => receive(core),
         };
         match step {
@@ -108,12 +110,12 @@ enum Step {
 
 /// Handles the next message, or waits for it.
 fn receive(core: &Rc<Core>) -> Result<Step, Violation> {
-    let at_once = core.inlet().next(Some(Instant::now()), |message| handle(core, message));
+    let at_once = core.inlet().next(Some(Instant::now()), |message| handle_contained(core, message));
     let next = match at_once {
         Err(Pause::TimedOut) => {
             let message = core.session().borrow_mut().idle();
             core.send(message);
-            core.inlet().next(None, |message| handle(core, message))
+            core.inlet().next(None, |message| handle_contained(core, message))
         }
         next => next,
     };
@@ -122,6 +124,20 @@ fn receive(core: &Rc<Core>) -> Result<Step, Violation> {
         Err(Pause::Woken | Pause::TimedOut) => Ok(Step::On),
         Err(Pause::Closed) => Ok(Step::End(Ended::Disconnected)),
         Err(Pause::Violation(violation)) => Err(violation),
+    }
+}
+
+/// Listeners and the like are contained one by one; what is left are destructors of the application.
+fn handle_contained(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
+    contain(|| handle(core, message)).unwrap_or_else(|panic| {
+        tracing::error!(%panic, "a destructor of the application panicked");
+        Ok(Step::On)
+    })
+}
+
+fn contained(code: impl FnOnce()) {
+    if let Err(panic) = contain(code) {
+        tracing::error!(%panic, "a destructor of the application panicked");
     }
 }
 
@@ -169,15 +185,16 @@ fn finish(core: &Rc<Core>, ended: &Ended) {
         Ended::Closed => UnloadReason::Shutdown,
         Ended::Disconnected | Ended::Refused { .. } | Ended::Violation(_) => UnloadReason::Disconnected,
     };
-    core.close_all_frames();
+    core.set_ending();
+    contained(|| core.close_all_frames());
     for loader in core.all_loaders() {
-        loader.unload(&reason);
+        contained(|| loader.unload(&reason));
     }
-    core.extensions.clear();
+    contained(|| core.extensions.clear());
+    contained(|| drop(core.lanes.end()));
     if *ended == Ended::Closed {
         let bye = core.session().borrow_mut().end();
         core.send(bye);
     }
-    drop(core.lanes.end());
-    drop(core.loaders.take());
+    contained(|| drop(core.loaders.take()));
 }

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use remote_protocol::call::{self, Call, Outcome, Release, Request};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{CallId, LaneId};
-use remote_protocol::limits::{LANES, RECORD_BYTES};
+use remote_protocol::limits::{CALL, LANES, RECORD_BYTES};
 use remote_protocol::link::{Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::record::Budget;
@@ -30,7 +30,8 @@ pub(crate) struct Lanes {
     pool: Mutex<Pool>,
     /// Notified when a lane is put back into the pool.
     returned: Condvar,
-    late: OnceLock<Arc<dyn LateReturns>>,
+    /// `None` before there is one, and when the loop has ended: it holds what holds us.
+    late: Mutex<Option<Arc<dyn LateReturns>>>,
     /// What other threads posted to the loop; `None` when it has ended.
     tasks: Mutex<Option<VecDeque<Task>>>,
     waker: Waker,
@@ -57,7 +58,7 @@ impl Lanes {
             calls: AtomicU32::new(0),
             pool: Mutex::default(),
             returned: Condvar::new(),
-            late: OnceLock::new(),
+            late: Mutex::default(),
             tasks: Mutex::new(Some(VecDeque::new())),
             waker: rx_waker,
         });
@@ -76,12 +77,18 @@ impl Lanes {
         Ok(())
     }
 
+    pub(crate) fn task_count(&self) -> usize {
+        self.tasks().as_ref().map_or(0, VecDeque::len)
+    }
+
     pub(crate) fn next_task(&self) -> Option<Task> {
         self.tasks().as_mut()?.pop_front()
     }
 
     /// Takes no more tasks, and gives those that nobody will run.
     pub(crate) fn end(&self) -> Option<VecDeque<Task>> {
+        let late = self.lock_late().take();
+        drop(late);
         self.tasks().take()
     }
 
@@ -90,21 +97,27 @@ impl Lanes {
     }
 
     pub(crate) fn set_late(&self, late: Arc<dyn LateReturns>) {
-        // Whoever serves first stays: there is one object layer.
-        let _ = self.late.set(late);
+        let old = self.lock_late().replace(late);
+        drop(old);
     }
 
     pub(crate) fn given_up(&self, call: CallId) {
-        if let Some(late) = self.late.get() {
+        let late = self.lock_late().clone();
+        if let Some(late) = late {
             late.given_up(call);
         }
     }
 
     pub(crate) fn late(&self, call: CallId, outcome: Outcome<'_>) {
         self.end_long(call);
-        if let Some(late) = self.late.get() {
+        let late = self.lock_late().clone();
+        if let Some(late) = late {
             late.late(call, outcome);
         }
+    }
+
+    fn lock_late(&self) -> MutexGuard<'_, Option<Arc<dyn LateReturns>>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tasks(&self) -> MutexGuard<'_, Option<VecDeque<Task>>> {
@@ -233,7 +246,9 @@ impl Caller for Lanes {
         within: Duration,
         take: &mut dyn FnMut(Outcome<'_>),
     ) -> Result<(), CallFailure> {
-        let deadline = Instant::now() + within;
+        let now = Instant::now();
+        // A time that is too far away for the clock is as good as the default.
+        let deadline = now.checked_add(within).unwrap_or(now + CALL);
         let id = self.next_call();
         let message = ToParent::Object(call::ToParent::Call(Call { id, request }));
         if let Some(core) = Core::of_this_thread(self) {

@@ -101,6 +101,10 @@ impl Loader {
             loop {
                 let Some(listener) = self.frames.borrow_mut().attach_listener(&mut turn) else { break };
                 self.contain("attach", || listener(&frame));
+                if self.frames.borrow().get(id).is_none() {
+                    // The listener closed it.
+                    break;
+                }
             }
         }
         frame

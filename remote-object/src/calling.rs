@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use remote_protocol::call::{CallError, Outcome, Release, Request};
@@ -71,11 +71,11 @@ impl Calling {
         self.deadline_millis.store(millis, Ordering::Relaxed);
     }
 
-    /// Sends a request, whose payload holds `kept`, and gives its outcome to `take`. `name` is for errors.
+    /// Sends a request, which refers to what `kept` gives, and gives its outcome to `take`. `name` is for errors.
     pub(crate) fn request<R>(
         &self,
         request: Request<'_>,
-        kept: Vec<Arrival>,
+        kept: impl FnOnce() -> Vec<Arrival>,
         name: &str,
         take: impl FnOnce(Outcome<'_>) -> R,
     ) -> Result<R, RequestFailure> {
@@ -93,7 +93,7 @@ impl Calling {
             (Err(CallFailure::Deadline(call)), _) => {
                 // Unless the return has come meanwhile.
                 if let Some(late) = lock(&self.late).get_mut(&call) {
-                    *late = kept;
+                    *late = kept();
                 }
                 failed(CallError::Deadline { method: method(), after: within })
             }
@@ -118,7 +118,7 @@ impl Calling {
                     id,
                     calling: Arc::clone(self),
                     arrivals: Arrivals::default(),
-                    typed: OnceLock::new(),
+                    typed: Mutex::default(),
                     address: AtomicUsize::new(0),
                 };
                 Ok(Arrival::Proxy(lock(&self.proxies).held.arrive(id, make)))
@@ -221,7 +221,7 @@ pub(crate) struct HeldProxy {
     pub(crate) calling: Arc<Calling>,
     arrivals: Arrivals,
     /// A `Weak<T>` of the typed proxy, whose `T` is of one interface.
-    typed: OnceLock<Box<dyn Any + Send + Sync>>,
+    typed: Mutex<Option<Box<dyn Any + Send + Sync>>>,
     /// Where the typed proxy lies; 0 while there is none.
     address: AtomicUsize,
 }
@@ -231,21 +231,16 @@ impl HeldProxy {
         self.id
     }
 
-    /// The typed proxy: the same one for as long as anybody holds it.
+    /// The typed proxy: the same one for as long as anybody holds it. It is of one interface, the one the object is lent by.
     pub(crate) fn typed<T: Interface + ?Sized>(self: &Arc<Self>) -> Arc<T> {
-        let cached = self.typed.get().and_then(|typed| typed.downcast_ref::<Mutex<Weak<T>>>());
-        if let Some(cached) = cached {
-            let mut cached = lock(cached);
-            return cached.upgrade().unwrap_or_else(|| {
-                let made = self.make();
-                *cached = Arc::downgrade(&made);
-                made
-            });
-        }
-        let made = self.make::<T>();
-        // An object is lent by one interface, so that whoever was faster cached the same type.
-        let _ = self.typed.set(Box::new(Mutex::new(Arc::downgrade(&made))));
-        made
+        // Held while one is made, so that two threads make one.
+        let mut typed = lock(&self.typed);
+        let cached = typed.as_ref().and_then(|typed| typed.downcast_ref::<Weak<T>>()).and_then(Weak::upgrade);
+        cached.unwrap_or_else(|| {
+            let made = self.make();
+            *typed = Some(Box::new(Arc::downgrade(&made)));
+            made
+        })
     }
 
     fn make<T: Interface + ?Sized>(self: &Arc<Self>) -> Arc<T> {

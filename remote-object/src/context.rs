@@ -82,7 +82,7 @@ impl Context {
         let calling = &self.closures.calling;
         let name = root.to_string();
         let request = Request::Lookup { root, interface: Some(T::NAME.into()) };
-        calling.request(request, Vec::new(), &name, |outcome| match outcome {
+        calling.request(request, Vec::new, &name, |outcome| match outcome {
             Outcome::Done(payload) => {
                 proxy::decode(calling, payload).map_err(|reason| CallError::Result { method: name.clone(), reason })
             }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::calling::{Calling, HeldProxy};
 use crate::interface::{Method, MethodResult};
-use crate::scope::{self, Receiver};
+use crate::scope::{self, Arrival, Receiver};
 
 /// What a typed proxy calls with. For generated code.
 pub struct Proxy {
@@ -49,8 +49,11 @@ fn try_call<A: Serialize, R: MethodResult>(
             method: Selector::Typed(Fingerprint(method.fingerprint)),
             arguments: Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references },
         };
-        let outcome =
-            calling.request(request, sending.kept, method.name, |outcome| read::<R>(calling, method, outcome));
+        let kept = || {
+            let object = Arrival::Proxy(Arc::clone(&proxy.held));
+            sending.kept.into_iter().chain([object]).collect()
+        };
+        let outcome = calling.request(request, kept, method.name, |outcome| read::<R>(calling, method, outcome));
         outcome.map_err(|failure| {
             if !failure.sent {
                 scope::undo(&receiver, references);

@@ -19,7 +19,7 @@ use shared_child::SharedChild;
 
 use crate::detach::DetachReason;
 use crate::frame::Frame;
-use crate::hub::{Hub, Turns, lock};
+use crate::hub::{Turns, after, lock};
 use crate::lane;
 use crate::log;
 use crate::options::Executor;
@@ -42,6 +42,7 @@ pub(crate) struct Connection {
     /// What the lanes other than the main one share.
     pub(crate) lane_budget: Budget,
     executor: Option<Arc<dyn Executor>>,
+    watchdog: Arc<Watchdog>,
     /// What the process's thread does before it handles the next message.
     local: Mutex<VecDeque<Local>>,
     /// `None` inside for a process that is a thread of ours.
@@ -69,7 +70,12 @@ pub(crate) enum Local {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ProcessId, session: Session, executor: Option<Arc<dyn Executor>>) -> Arc<Self> {
+    pub(crate) fn new(
+        id: ProcessId,
+        session: Session,
+        executor: Option<Arc<dyn Executor>>,
+        watchdog: Arc<Watchdog>,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|weak| Self {
             id,
             weak: Weak::clone(weak),
@@ -78,6 +84,7 @@ impl Connection {
             waker: OnceLock::new(),
             lane_budget: Budget::default(),
             executor,
+            watchdog,
             local: Mutex::default(),
             child: OnceLock::new(),
             service: OnceLock::new(),
@@ -151,6 +158,9 @@ impl Connection {
         if let (Some(message), Some(outlet)) = (message.sendable(), &mut state.outlet) {
             self.send_on(outlet, &message);
         }
+        let outstanding = state.session.unhandled() > 0;
+        drop(state);
+        self.watch(outstanding);
         Some(())
     }
 
@@ -169,19 +179,18 @@ impl Connection {
     /// Sends what was held back until the child had said hello.
     pub(crate) fn release_held(&self) {
         let mut state = lock(&self.state);
+        // A welcomed child may call at once.
+        self.running.store(true, Ordering::Release);
         let State { session, outlet } = &mut *state;
         if let Some(outlet) = outlet {
             while let Some(message) = session.poll() {
                 self.send_on(outlet, &message);
             }
         }
-        self.running.store(true, Ordering::Release);
     }
 
-    pub(crate) fn emit(&self, hub: &Arc<Hub>, event: &Event<'_>) -> Result<(), NotifyError> {
-        self.try_command(|session| session.emit(event.borrowed()))?;
-        Watchdog::wake(hub);
-        Ok(())
+    pub(crate) fn emit(&self, event: &Event<'_>) -> Result<(), NotifyError> {
+        self.try_command(|session| session.emit(event.borrowed()))
     }
 
     pub(crate) fn has_loader(&self, loader: LoaderId) -> bool {
@@ -201,10 +210,14 @@ impl Connection {
     /// something is outstanding.
     pub(crate) fn look_after(&self, limit: Duration) -> bool {
         let (unhandled, progress) = self.with_session(|session| (session.unhandled(), session.progress()));
+        if unhandled == 0 {
+            // It handled the last of it just after it was found stuck.
+            self.recovered();
+        }
         if self.pulse.look(unhandled, progress, limit) {
             self.push_local(Local::Unresponsive);
         }
-        unhandled > 0
+        unhandled > 0 || !self.is_responsive()
     }
 
     /// The process has handled something.
@@ -244,7 +257,7 @@ impl Connection {
     pub(crate) fn close_in_background(&self, stop: Duration) {
         self.ask_to_close();
         let Some(this) = self.weak.upgrade() else { return };
-        let deadline = Instant::now() + stop;
+        let deadline = after(stop);
         let closer = thread::Builder::new().name("remote-close".into()).spawn(move || {
             if !this.ending.wait_link_closed(deadline) {
                 this.kill_unresponsive();
@@ -301,16 +314,16 @@ impl Connection {
     /// The process has ended. Its link does too, in a moment; where something else keeps it open, we close it.
     pub(crate) fn exited(&self, status: Option<ExitStatus>) {
         self.ending.set_status(status);
-        self.ending.wait_link_closed(Instant::now() + DRAIN);
+        self.ending.wait_link_closed(after(DRAIN));
         self.close_link();
     }
 
     /// The link is closed and everything has been handled: waits for the end of the process, if need be by force, and says why it went.
     pub(crate) fn reason(&self, stop: Duration) -> DetachReason {
         let announced = self.with_session(|session| session.has_ended());
-        if matches!(self.child.get(), Some(Some(_))) && !self.ending.wait_status(Instant::now() + stop) {
+        if matches!(self.child.get(), Some(Some(_))) && !self.ending.wait_status(after(stop)) {
             self.kill();
-            self.ending.wait_status(Instant::now() + stop);
+            self.ending.wait_status(after(stop));
         }
         self.ending.reason(announced)
     }
@@ -335,7 +348,16 @@ impl Connection {
         if let (Some(message), Some(outlet)) = (message, &mut state.outlet) {
             self.send_on(outlet, &message);
         }
+        drop(state);
+        self.watch(true);
         Ok(())
+    }
+
+    /// Has the process looked after while something is outstanding.
+    fn watch(&self, outstanding: bool) {
+        if outstanding {
+            self.watchdog.wake();
+        }
     }
 
     fn send_on(&self, outlet: &mut Outlet, message: &ToChild<'_>) {
@@ -391,6 +413,6 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// How long the last records of a process that has ended may take to arrive. They lie in the system's buffers, so that only a
-/// process of its own that holds the child's end open can use this up.
-const DRAIN: Duration = Duration::from_millis(100);
+/// How long the last records of a process that has ended may take to be read. They lie in the system's buffers and are read in no
+/// time, but for a machine that is very busy; only a process of its own that holds the child's end open can use this up.
+const DRAIN: Duration = Duration::from_secs(5);

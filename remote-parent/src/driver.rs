@@ -107,10 +107,18 @@ impl Driver {
         let kind = message.kind();
         match connection.with_session(|session| session.receive(message))? {
             Received::Event(event) => match self.hub().executor() {
-                None => contained(|| self.tell_event(&event)),
+                None => {
+                    contained(|| self.tell_event(&event));
+                    self.connection().command(|session| session.handled(event.cost()));
+                }
                 Some(_) => {
                     let event = event.into_owned();
-                    self.tell(move |driver| driver.tell_event(&event));
+                    self.tell(move |driver| {
+                        contained(|| driver.tell_event(&event));
+                        driver.connection().command(|session| session.handled(event.cost()));
+                        // The driver may be waiting, and not come to say it.
+                        driver.connection().command(|session| session.idle());
+                    });
                 }
             },
             Received::FrameAttached { frame, tab } => {
@@ -175,16 +183,12 @@ impl Driver {
             Target::Frame(frame) => Self::tell_frame_event(&loader, frame, &arrived),
             Target::Frames => {
                 let frames = lock(&loader.frames).items();
-                for frame in frames.iter().filter(|frame| Arc::ptr_eq(frame.shared().process(), &self.process)) {
+                let of_process =
+                    |frame: &&Frame| Arc::ptr_eq(frame.shared().process(), &self.process) && frame.is_told();
+                for frame in frames.iter().filter(of_process) {
                     Self::tell_frame_event(&loader, frame.id(), &arrived);
                 }
             }
-        }
-        let cost = event.cost();
-        self.connection().command(|session| session.handled(cost));
-        if self.hub().executor().is_some() {
-            // This thread may be waiting, and not come to say it.
-            self.connection().command(|session| session.idle());
         }
     }
 
@@ -219,6 +223,7 @@ impl Driver {
     fn tell_frame_attach(&self, turns: Turns<Frame>) {
         for (loader, frame, mut turn) in turns {
             tracing::debug!(process = %self.process.id(), frame = %frame.id(), loader = loader.name, "attached");
+            frame.set_told();
             loop {
                 let Some(listener) = lock(&loader.frames).attach_listener(&mut turn) else { break };
                 loader.contain(frame.process(), "attach", || listener(&frame));

@@ -26,6 +26,8 @@ struct Inner {
     process: Process,
     listeners: SharedListeners<Frame>,
     detach: Mutex<Listeners<AttachListener<Frame>>>,
+    /// Whether the loader's listeners have been told of it, so that events may follow.
+    told: AtomicBool,
 }
 
 /// What a frame is to all loaders.
@@ -56,6 +58,7 @@ impl Shared {
     }
 
     pub(crate) fn set_detached(&self) {
+        let _moving = lock(&self.moving);
         self.attached.store(false, Ordering::Release);
     }
 
@@ -72,7 +75,13 @@ impl Frame {
         let process = loader.process(shared.process.id());
         let process = process.unwrap_or_else(|| Process::new(loader, Arc::clone(&shared.process)));
         Self {
-            inner: Arc::new(Inner { shared, process, listeners: SharedListeners::default(), detach: Mutex::default() }),
+            inner: Arc::new(Inner {
+                shared,
+                process,
+                listeners: SharedListeners::default(),
+                detach: Mutex::default(),
+                told: AtomicBool::new(false),
+            }),
         }
     }
 
@@ -127,13 +136,16 @@ impl Frame {
     /// [`OpenError`] when the frame or the new process is gone.
     pub fn move_to(&self, process: &Process) -> Result<(), OpenError> {
         let shared = &self.inner.shared;
-        for process in [process, self.process()] {
-            if process.detached().is_some() || !self.is_attached() {
-                return Err(OpenError::Detached { process: process.id() });
-            }
+        if process.detached().is_some() {
+            return Err(OpenError::Detached { process: process.id() });
         }
-        let old = lock(&shared.moving).replace(Arc::clone(process.shared()));
-        drop(old);
+        // Under the lock, so that the frame does not detach in between.
+        let mut moving = lock(&shared.moving);
+        if !self.is_attached() {
+            return Err(OpenError::Detached { process: self.process().id() });
+        }
+        let old = moving.replace(Arc::clone(process.shared()));
+        drop((moving, old));
         self.close();
         Ok(())
     }
@@ -142,6 +154,14 @@ impl Frame {
     /// [`Process::detached`] says why.
     pub fn on_detach(&self, listener: impl Fn(&Self) + Send + Sync + 'static) -> ListenerId {
         lock(&self.inner.detach).add(DETACH, true, Arc::new(listener))
+    }
+
+    pub(crate) fn set_told(&self) {
+        self.inner.told.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.inner.told.load(Ordering::Acquire)
     }
 
     pub(crate) fn listeners(&self) -> &SharedListeners<Self> {

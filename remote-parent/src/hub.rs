@@ -1,8 +1,8 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use remote_protocol::id::{FrameId, LoaderId, ProcessId};
 use remote_protocol::listeners::Turn;
@@ -31,7 +31,7 @@ pub(crate) struct Hub {
     frames_opened: AtomicU32,
     /// What modules in the main process share with the parent; see `Parent::share`.
     shared: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
-    pub(crate) watchdog: Watchdog,
+    pub(crate) watchdog: Arc<Watchdog>,
 }
 
 /// What there is, whatever loader looks at it.
@@ -57,13 +57,13 @@ pub(crate) type Turns<T> = Vec<(Arc<LoaderState>, T, Turn)>;
 
 impl Hub {
     pub(crate) fn new(options: ParentOptions) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|hub| Self {
             options,
             members: Mutex::default(),
             gone: Condvar::new(),
             frames_opened: AtomicU32::new(0),
             shared: Mutex::default(),
-            watchdog: Watchdog::default(),
+            watchdog: Watchdog::new(Weak::clone(hub)),
         })
     }
 
@@ -107,7 +107,8 @@ impl Hub {
             window: self.options.window,
             ..Settings::default()
         };
-        let connection = Connection::new(id, Session::new(id, settings), self.options.executor.clone());
+        let connection =
+            Connection::new(id, Session::new(id, settings), self.options.executor.clone(), Arc::clone(&self.watchdog));
         for loader in members.loaders.values() {
             loader.open_in(&connection);
         }
@@ -217,6 +218,7 @@ impl Hub {
     /// Asks all processes to unload a loader.
     pub(crate) fn unload(&self, loader: &LoaderState, reason: &str) {
         let members = lock(&self.members);
+        loader.begin_unloading();
         for connection in members.connections.values() {
             loader.unload_in(connection, reason);
         }
@@ -259,13 +261,13 @@ impl Hub {
     }
 
     /// Sends an event to every process that can be reached.
-    pub(crate) fn broadcast(self: &Arc<Self>, event: &Event<'_>) -> Result<(), EmitError> {
+    pub(crate) fn broadcast(&self, event: &Event<'_>) -> Result<(), EmitError> {
         if self.is_closed() {
             return Err(EmitError::ParentClosed);
         }
         let mut result = Ok(());
         for connection in self.all_connections() {
-            match connection.emit(self, event) {
+            match connection.emit(event) {
                 // One that goes meanwhile need not hear it.
                 Ok(()) | Err(NotifyError::Gone) => {}
                 Err(error) => result = result.and_then(|()| Err(EmitError::not_sent(connection.id(), error))),
@@ -302,7 +304,9 @@ impl Hub {
     /// Lets go of everything that may hold handles to us.
     pub(crate) fn clear(&self) {
         self.watchdog.end();
-        let members = std::mem::replace(&mut *lock(&self.members), Members { closed: true, ..Members::default() });
+        let mut members = lock(&self.members);
+        let left = Members { closed: true, restarting: members.restarting, ..Members::default() };
+        let members = std::mem::replace(&mut *members, left);
         for loader in members.loaders.values() {
             loader.clear();
         }
@@ -344,6 +348,15 @@ impl std::fmt::Debug for Hub {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// When this much time has passed; so far away that it never comes, if it is too much for the clock.
+pub(crate) fn after(duration: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(duration).or_else(|| now.checked_add(FAR_AWAY)).unwrap_or(now)
+}
+
+/// Ten years.
+const FAR_AWAY: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The serial number of the main process.
 pub(crate) const MAIN: u32 = 0;

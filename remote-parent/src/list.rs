@@ -169,6 +169,10 @@ impl Frames {
     ///
     /// [`OpenError`] when the process is gone.
     pub fn open(&self, process: &Process, options: FrameOptions) -> Result<Frame, OpenError> {
+        let is_ours = Arc::ptr_eq(process.shared().hub(), &self.loader.hub);
+        if self.loader.is_unloading() || !is_ours {
+            return Err(OpenError::Detached { process: process.id() });
+        }
         let id = self.loader.hub.open_frame(process.shared(), options)?;
         // It may have gone already, with its process.
         self.loader.frame(id).ok_or_else(|| OpenError::Detached { process: process.id() })

@@ -133,13 +133,16 @@ impl LoaderState {
         if connection.has_loader(self.id) {
             lock(&self.open).insert(connection.id().serial());
         }
-        for module in lock(&self.modules).iter() {
-            connection.command(|session| session.require(self.id, module));
+        for module in self.modules() {
+            connection.command(|session| session.require(self.id, &module));
         }
     }
 
-    pub(crate) fn unload_in(&self, connection: &Connection, reason: &str) {
+    pub(crate) fn begin_unloading(&self) {
         self.unloading.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn unload_in(&self, connection: &Connection, reason: &str) {
         let asked = connection.command(|session| session.unload(self.id, reason));
         if asked.is_none() && !connection.has_loader(self.id) {
             self.closed_in(connection.id());

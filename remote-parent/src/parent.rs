@@ -1,13 +1,12 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 use remote_protocol::id::ProcessId;
 use remote_protocol::module::{ModulePath, ResolveError};
 use remote_protocol::service::Serve;
 
-use crate::hub::Hub;
+use crate::hub::{Hub, after};
 use crate::list::{Frames, Processes};
 use crate::loader::Loader;
 use crate::options::ParentOptions;
@@ -135,7 +134,7 @@ impl Parent {
             connection.ask_to_close();
         }
         let stop = self.hub.deadlines().stop;
-        let deadline = Instant::now() + stop;
+        let deadline = after(stop);
         let mut killed = Vec::new();
         for connection in &connections {
             if connection.ending.is_driver() {
@@ -145,7 +144,7 @@ impl Parent {
                 killed.push(connection.id());
             }
         }
-        let deadline = Instant::now() + stop;
+        let deadline = after(stop);
         for connection in &connections {
             connection.ending.wait_gone(deadline);
         }

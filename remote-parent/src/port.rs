@@ -134,7 +134,7 @@ pub(crate) fn tell<S: Subject>(listeners: &SharedListeners<S>, subject: &S, even
 }
 
 fn send(process: &Process, event: &Event<'_>) -> Result<(), EmitError> {
-    let sent = process.shared().connection().emit(process.shared().hub(), event);
+    let sent = process.shared().connection().emit(event);
     sent.map_err(|error| EmitError::not_sent(process.id(), error))
 }
 

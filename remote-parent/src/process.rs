@@ -1,7 +1,7 @@
 use std::fmt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use remote_protocol::event::PayloadError;
 use remote_protocol::id::ProcessId;
@@ -10,7 +10,7 @@ use remote_protocol::message::Trouble;
 
 use crate::connection::Connection;
 use crate::detach::DetachReason;
-use crate::hub::{Hub, lock};
+use crate::hub::{Hub, after, lock};
 use crate::loader::LoaderState;
 use crate::options::ProcessOptions;
 use crate::port::{Port, Scope, SharedListeners, Subject};
@@ -131,7 +131,7 @@ impl Process {
     /// For `deadline` at most; on a thread that runs this process's listeners not at all.
     #[must_use]
     pub fn wait(&self, deadline: Duration) -> Option<DetachReason> {
-        self.inner.shared.connection.ending.wait_gone(Instant::now() + deadline);
+        self.inner.shared.connection.ending.wait_gone(after(deadline));
         self.detached().cloned()
     }
 

@@ -21,12 +21,11 @@ use shared_child::SharedChild;
 
 use crate::connection::Connection;
 use crate::driver::Driver;
-use crate::hub::{Hub, lock};
+use crate::hub::{Hub, after, lock};
 use crate::loader::LoaderState;
 use crate::log;
 use crate::options::{ProcessOptions, Stream, Transport};
 use crate::process::{self, Process};
-use crate::watchdog::Watchdog;
 
 /// Starts a process and waits until it has said hello.
 pub(crate) fn spawn(loader: &Arc<LoaderState>, options: ProcessOptions) -> Result<Process, StartError> {
@@ -52,7 +51,7 @@ pub(crate) fn start_main(loader: &Arc<LoaderState>) -> Result<(), StartError> {
 fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result<Arc<process::Shared>, StartError> {
     let connection = hub.connect(std::process::id(), remote).ok_or(StartError::ParentClosed)?;
     connection.set_child(None);
-    let starting = Starting { hub, connection };
+    let starting = Starting { hub, connection, driven: false };
     let (link, child_link) = memory::pair(memory::Faults::none());
     link.set_inbox_bytes(inbox_bytes(hub.window()));
     // The child trusts its parent.
@@ -68,12 +67,12 @@ fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result
         .name(format!("remote-child-{}", starting.connection.id().serial()))
         .spawn(move || drop(remote_child::run(Arc::new(child_link), host)))
         .map_err(StartError::Thread)?;
-    starting.greet(Arc::new(link), options, remote, Instant::now() + hub.deadlines().start)
+    starting.greet(Arc::new(link), options, remote, after(hub.deadlines().start))
 }
 
 /// Starts a child in a process of its own.
 fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process::Shared>, StartError> {
-    let deadline = Instant::now() + hub.deadlines().start;
+    let deadline = after(hub.deadlines().start);
     let server = ipc::Server::new().map_err(StartError::Transport)?;
     let (command, program) = command(&options, server.address())?;
     let acceptance = server.listen().map_err(StartError::Transport)?;
@@ -85,7 +84,7 @@ fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process:
         return Err(StartError::ParentClosed);
     };
     connection.set_child(Some(Arc::clone(&child)));
-    let starting = Starting { hub, connection };
+    let starting = Starting { hub, connection, driven: false };
     let watched = Arc::clone(&starting.connection);
     let unblock = acceptance.clone();
     let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
@@ -104,7 +103,7 @@ fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process:
         }
         Err(_) => {
             // Aborted because the child is gone, or late, or it sent something else than a child of ours does.
-            let exited = starting.connection.ending.wait_status(Instant::now() + SETTLE);
+            let exited = starting.connection.ending.wait_status(after(SETTLE));
             return Err(match starting.connection.ending.status() {
                 Some(status) if exited => StartError::Exited { program, status },
                 _ if Instant::now() >= deadline => StartError::Deadline { program, after: hub.deadlines().start },
@@ -119,12 +118,14 @@ fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process:
 struct Starting<'a> {
     hub: &'a Arc<Hub>,
     connection: Arc<Connection>,
+    /// Whether a driver sees to the process.
+    driven: bool,
 }
 
 impl Starting<'_> {
     /// Waits for the hello and puts the process into the list.
     fn greet(
-        self,
+        mut self,
         link: Arc<dyn Link>,
         options: ProcessOptions,
         remote: bool,
@@ -135,7 +136,6 @@ impl Starting<'_> {
         let shared = process::Shared::new(Arc::clone(self.hub), Arc::clone(&self.connection), options, remote);
         let turns = self.hub.attach_process(&shared);
         self.connection.release_held();
-        Watchdog::wake(self.hub);
         let started = Arc::clone(&shared);
         let driver = Driver::new(Arc::clone(&shared));
         thread::Builder::new()
@@ -146,8 +146,7 @@ impl Starting<'_> {
                 drop(forgotten);
                 StartError::Thread(error)
             })?;
-        // From here on the driver sees to it.
-        std::mem::forget(self);
+        self.driven = true;
         Ok(started)
     }
 
@@ -160,7 +159,7 @@ impl Starting<'_> {
                     return Err(StartError::Deadline { program: PathBuf::new(), after: self.hub.deadlines().start });
                 }
                 Err(Pause::Closed) => {
-                    self.connection.ending.wait_status(Instant::now() + SETTLE);
+                    self.connection.ending.wait_status(after(SETTLE));
                     return Err(match self.connection.ending.status() {
                         Some(status) => StartError::Exited { program: PathBuf::new(), status },
                         None => StartError::Lost,
@@ -178,8 +177,8 @@ impl Starting<'_> {
             Received::Refused { child, parent } => {
                 self.connection.release_held();
                 // It ends by itself, with the exit code that says so; dropping `self` waits no longer than this.
-                self.connection.flush(Instant::now() + SETTLE);
-                self.connection.ending.wait_status(Instant::now() + SETTLE);
+                self.connection.flush(after(SETTLE));
+                self.connection.ending.wait_status(after(SETTLE));
                 Err(StartError::Version { child, parent })
             }
             received => {
@@ -192,6 +191,9 @@ impl Starting<'_> {
 
 impl Drop for Starting<'_> {
     fn drop(&mut self) {
+        if self.driven {
+            return;
+        }
         self.connection.with_session(|session| drop(session.gone()));
         self.connection.kill();
         self.connection.close_link();

@@ -1,13 +1,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use crate::hub::{Hub, lock};
 
 /// Looks after processes that leave what they are sent unhandled. It sleeps without a timer while nothing is outstanding anywhere.
-#[derive(Debug, Default)]
 pub(crate) struct Watchdog {
+    hub: Weak<Hub>,
     /// Whether `state` is awake or ended, so that whoever sends need not lock it.
     awake: AtomicBool,
     state: Mutex<State>,
@@ -28,26 +28,29 @@ enum State {
 }
 
 impl Watchdog {
-    /// Something has been sent and is outstanding.
-    pub(crate) fn wake(hub: &Arc<Hub>) {
-        let watchdog = &hub.watchdog;
-        if watchdog.awake.load(Ordering::SeqCst) {
+    pub(crate) fn new(hub: Weak<Hub>) -> Arc<Self> {
+        Arc::new(Self { hub, awake: AtomicBool::new(false), state: Mutex::default(), changed: Condvar::new() })
+    }
+
+    /// Something has been sent and is outstanding. Whoever calls holds no lock of a hub or a connection that it would wait for.
+    pub(crate) fn wake(&self) {
+        if self.awake.load(Ordering::SeqCst) {
             return;
         }
-        let mut state = lock(&watchdog.state);
+        let mut state = lock(&self.state);
         match *state {
             State::Unborn => {
+                let Some(watched) = self.hub.upgrade() else { return };
                 *state = State::Awake;
-                watchdog.awake.store(true, Ordering::SeqCst);
-                let watched = Arc::clone(hub);
+                self.awake.store(true, Ordering::SeqCst);
                 if let Err(error) = thread::Builder::new().name("remote-watchdog".into()).spawn(move || run(&watched)) {
                     tracing::error!(%error, "no thread to look after unresponsive processes");
                 }
             }
             State::Asleep => {
                 *state = State::Awake;
-                watchdog.awake.store(true, Ordering::SeqCst);
-                watchdog.changed.notify_all();
+                self.awake.store(true, Ordering::SeqCst);
+                self.changed.notify_all();
             }
             State::Awake | State::Ended => {}
         }
