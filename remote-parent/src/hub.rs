@@ -206,7 +206,11 @@ impl Hub {
         }
         // Nobody listens yet.
         members.processes.values().for_each(|process| drop(loader.attach_process(process)));
-        members.frames.values().for_each(|frame| drop(loader.attach_frame(frame)));
+        for shared in members.frames.values() {
+            if let Some((_, frame, _)) = loader.attach_frame(shared) {
+                frame.set_told();
+            }
+        }
         members.loaders.insert(id, Arc::clone(&loader));
         Some(loader)
     }
