@@ -52,7 +52,8 @@ impl Child {
         self.loader.on_unload(Box::new(handler));
     }
 
-    /// Ends this process once everything it has sent is on its way: what is posted or arrives from now on is not handled.
+    /// Ends this process once everything it has sent is on its way: what was posted or arrived and has not been handled by now
+    /// is not handled any more.
     /// In the parent's own process it ends the loop only.
     pub fn close(&self) {
         self.core().close();
@@ -138,6 +139,8 @@ impl Handle {
 
     /// Runs `task` as [`run`](Self::run) does, with what [`Child::process_extension`] keeps, whether or not the loader is still there.
     ///
+    /// When nothing of the type is kept, the task is dropped.
+    ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
@@ -169,7 +172,7 @@ pub enum UnloadReason {
     Unloaded(String),
     /// The parent asked the process to stop, or the process closed itself.
     Shutdown,
-    /// The parent is gone.
+    /// The parent is gone, or broke the protocol.
     Disconnected,
 }
 

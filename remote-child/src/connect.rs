@@ -1,4 +1,5 @@
 use std::env;
+use std::error::Error;
 use std::ffi::OsStr;
 use std::process;
 use std::sync::Arc;
@@ -70,7 +71,9 @@ impl Init {
                 Arc::new(link)
             }
             Err(error) => {
-                complain(&format!("cannot reach the parent: {error}"));
+                // The system's reason is not in the text of the error itself.
+                let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+                complain(&format!("{error}{cause}"));
                 return exit::UNREACHABLE;
             }
         };

@@ -18,7 +18,7 @@ use remote_protocol::service::{CallFailure, Callbacks, LateReturns};
 use remote_protocol::state::child::Session;
 
 use crate::child::UnloadReason;
-use crate::driver::Shared as HostShared;
+use crate::driver::HostShared;
 use crate::extensions::Extensions;
 use crate::frame::{Frame, FrameOptions, Shared};
 use crate::lanes::Lanes;
@@ -227,7 +227,7 @@ impl Core {
 
     pub(crate) fn register_frame(
         &self,
-        loader: &Loader,
+        loader: &Rc<Loader>,
         content: Rc<dyn Any>,
         options: FrameOptions,
     ) -> Result<Frame, EmitError> {
@@ -240,12 +240,13 @@ impl Core {
         let (id, message) = self.session.borrow_mut().register_frame(options.tab);
         // Sent first: what listeners for the attachment emit on the frame has to come after it.
         self.lanes.send(&message).map_err(|_| EmitError::Disconnected)?;
-        self.attach_frame(id, options.tab, Some(content));
+        let shared = self.attach_frame(id, options.tab, Some(content));
         let frame = loader.frames.borrow().get(id);
-        frame.ok_or(EmitError::Disconnected)
+        // A listener may have closed it already.
+        Ok(frame.unwrap_or_else(|| Frame::new(id, Rc::clone(loader), shared)))
     }
 
-    pub(crate) fn attach_frame(&self, id: FrameId, tab: bool, content: Option<Rc<dyn Any>>) {
+    pub(crate) fn attach_frame(&self, id: FrameId, tab: bool, content: Option<Rc<dyn Any>>) -> Rc<Shared> {
         let shared = Shared::new(tab, content);
         self.frames.borrow_mut().insert(id, Rc::clone(&shared));
         for loader in self.all_loaders() {
@@ -254,6 +255,7 @@ impl Core {
                 loader.attach_frame(id, &shared);
             }
         }
+        shared
     }
 
     /// Detaches a frame here and then tells the parent, after what the listeners for it emitted.

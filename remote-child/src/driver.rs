@@ -45,11 +45,11 @@ pub struct Host {
     /// The application's version: the parent's has to be the same.
     pub application: String,
     /// What the parent shares with its own modules; see [`Child::host`](crate::Child::host).
-    pub shared: Option<Shared>,
+    pub shared: Option<HostShared>,
 }
 
 /// Asks the parent for what it shares with its own modules, which may be later than the start of the main process.
-pub type Shared = Arc<dyn Fn() -> Option<Arc<dyn Any + Send + Sync>> + Send + Sync>;
+pub type HostShared = Arc<dyn Fn() -> Option<Arc<dyn Any + Send + Sync>> + Send + Sync>;
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,6 +83,9 @@ fn run_core(core: &Rc<Core>) -> Ended {
     loop {
         // Only those that are there now: one that posts itself again must not keep messages waiting.
         for _ in 0..core.lanes.task_count() {
+            if core.is_closing() {
+                break;
+            }
             let Some(task) = core.lanes.next_task() else { break };
             if let Err(message) = contain(|| task(core)) {
                 core.report(LoaderId::FIRST, Trouble::TaskPanicked { message });
@@ -156,7 +159,7 @@ fn handle(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
         Received::Event(event) => {
             core.loader(event.loader).ok_or(Violation::NoSuchLoader(event.loader))?.tell(&event);
         }
-        Received::FrameOpened { frame, tab } => core.attach_frame(frame, tab, None),
+        Received::FrameOpened { frame, tab } => drop(core.attach_frame(frame, tab, None)),
         Received::CloseFrame { frame } => core.close_frame(frame),
         Received::Object(call::ToChild::Return(answer)) => core.lanes.late(answer.call, answer.outcome),
         Received::Object(call::ToChild::Invoke(invoke)) => {

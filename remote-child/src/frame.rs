@@ -1,6 +1,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
+use std::iter;
 use std::rc::Rc;
 
 use remote_protocol::contain::contain;
@@ -122,8 +123,7 @@ impl Frame {
         let own = &self.inner.content_listeners;
         for (listeners, capture) in [(all, Capture::Yes), (own, Capture::Yes), (own, Capture::No), (all, Capture::No)] {
             let mut turn = listeners.borrow().turn(capture);
-            loop {
-                let Some(listener) = listeners.borrow_mut().next(&event.name, capture, &mut turn) else { break };
+            for listener in iter::from_fn(|| listeners.borrow_mut().next(&event.name, capture, &mut turn)) {
                 if let Err(message) = contain(|| listener(self, event)) {
                     self.inner.loader.report(Trouble::ListenerPanicked { event: event.name.clone(), message });
                 }
@@ -134,6 +134,12 @@ impl Frame {
     /// Calls `listener` when the frame goes, after its last event. Its content can still be read.
     pub fn on_detach(&self, listener: impl Fn(&Self) + 'static) -> ListenerId {
         self.inner.detach.borrow_mut().add(DETACH, true, Rc::new(listener))
+    }
+
+    /// Removes a listener that [`on_detach`](Self::on_detach) added. `false` when it is not there.
+    pub fn off_detach(&self, listener: ListenerId) -> bool {
+        let removed = self.inner.detach.borrow_mut().remove(listener);
+        removed.is_some()
     }
 
     /// Closes the frame: it detaches here, then in the parent. Nothing happens when it is gone already.
@@ -148,8 +154,7 @@ impl Frame {
     /// Tells the frame's own listeners that it is gone.
     pub(crate) fn tell_detach(&self) {
         let mut turn = self.inner.detach.borrow().turn();
-        loop {
-            let Some(listener) = self.inner.detach.borrow_mut().next(DETACH, &mut turn) else { break };
+        for listener in iter::from_fn(|| self.inner.detach.borrow_mut().next(DETACH, &mut turn)) {
             self.inner.loader.contain(DETACH, || listener(self));
         }
     }
@@ -165,9 +170,10 @@ impl Frame {
 
 impl Subject for Frame {}
 
+/// Whether they are the same frame, whatever loader sees it.
 impl PartialEq for Frame {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.inner, &other.inner)
+        Rc::ptr_eq(&self.inner.shared, &other.inner.shared)
     }
 }
 
@@ -198,7 +204,7 @@ impl FrameOptions {
     }
 }
 
-/// Whether a content listener runs before or after those of the frame itself; as in the DOM.
+/// Whether a content listener runs before or after those of the other kind, as in the DOM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capture {
     /// Before all listeners that do not capture.

@@ -42,15 +42,16 @@ mod lanes;
 
 pub use crate::child::{Child, Handle, LoopEnded, UnloadReason};
 pub use crate::connect::{CHILD_ARGUMENT, Init, exit, init, is_child, is_initialised};
-pub use crate::driver::{Ended, Host, Shared, run};
+pub use crate::driver::{Ended, Host, HostShared, run};
 pub use crate::frame::{Capture, ContentEvent, ContentListenerId, Frame, FrameOptions};
 pub use crate::list::Frames;
 pub use crate::module::{Module, ModuleFunction, Outcome};
 pub use crate::port::{EmitError, Port, Subject};
 pub use crate::process::Process;
-pub use remote_protocol::event::{Event, EventKey};
+pub use remote_protocol::event::{Event, EventKey, PayloadError};
 pub use remote_protocol::id::{FrameId, LoaderId, ProcessId};
 pub use remote_protocol::listeners::ListenerId;
+pub use remote_protocol::{message::Versions, state::Violation, value::Value};
 
 #[doc(hidden)]
 pub mod __private {

@@ -21,7 +21,7 @@ impl Frames {
         Self { loader }
     }
 
-    /// The frames that are there now, oldest first.
+    /// The frames that are there now: those that the parent opened, then those registered here, each oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Frame> + use<> {
         self.loader.frames.borrow().items().into_iter()
     }
@@ -86,7 +86,7 @@ impl Frames {
     ///
     /// # Errors
     ///
-    /// [`EmitError::Disconnected`] when the parent is gone.
+    /// [`EmitError::Unloaded`] when the loader is unloaded; [`EmitError::Disconnected`] when the parent is gone.
     pub fn register<T: 'static>(&self, content: T, options: FrameOptions) -> Result<Frame, EmitError> {
         let content: Rc<dyn Any> = Rc::new(content);
         self.loader.core().register_frame(&self.loader, content, options)

@@ -1,5 +1,6 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::iter;
 use std::rc::Rc;
 
 use remote_protocol::contain::contain;
@@ -94,12 +95,11 @@ impl Loader {
         }
     }
 
-    pub(crate) fn attach_frame(self: &Rc<Self>, id: FrameId, shared: &Rc<Shared>) -> Frame {
+    pub(crate) fn attach_frame(self: &Rc<Self>, id: FrameId, shared: &Rc<Shared>) {
         let frame = Frame::new(id, Rc::clone(self), Rc::clone(shared));
         let turn = self.frames.borrow_mut().attach(id, frame.clone());
         if let Some(mut turn) = turn {
-            loop {
-                let Some(listener) = self.frames.borrow_mut().attach_listener(&mut turn) else { break };
+            for listener in iter::from_fn(|| self.frames.borrow_mut().attach_listener(&mut turn)) {
                 self.contain("attach", || listener(&frame));
                 if self.frames.borrow().get(id).is_none() {
                     // The listener closed it.
@@ -107,15 +107,13 @@ impl Loader {
                 }
             }
         }
-        frame
     }
 
     pub(crate) fn detach_frame(&self, id: FrameId) {
         let detached = self.frames.borrow_mut().detach(id);
         let Some((frame, mut turn)) = detached else { return };
         frame.tell_detach();
-        loop {
-            let Some(listener) = self.frames.borrow_mut().detach_listener(&mut turn) else { break };
+        for listener in iter::from_fn(|| self.frames.borrow_mut().detach_listener(&mut turn)) {
             self.contain("detach", || listener(&frame));
         }
         frame.clear();
@@ -136,8 +134,7 @@ impl Loader {
         for frame in frames {
             self.detach_frame(frame.id());
         }
-        loop {
-            let Some(handler) = self.unload.borrow_mut().pop() else { break };
+        for handler in iter::from_fn(|| self.unload.borrow_mut().pop()) {
             self.contain("unload", || handler(reason));
         }
         let listeners = (

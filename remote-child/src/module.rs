@@ -9,7 +9,7 @@ pub struct Module {
     run: ModuleFunction,
 }
 
-/// What runs when a module is loaded. An `Err` is reported to the parent as a load error.
+/// What runs when a module is loaded. An `Err` is reported to the parent, as a module that did not load.
 pub type ModuleFunction = fn(&Child) -> Result<(), String>;
 
 impl Module {

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::fmt;
+use std::iter;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,13 +18,15 @@ use crate::loader::Loader;
 /// Listeners are given what the port belongs to, a [`Process`](crate::Process) or a [`Frame`](crate::Frame), and the
 /// event's payload: any type that serde can read. Several values travel as a tuple, none as `()`:
 /// `port.on("resized", |_frame, (width, height): (u32, u32)| …)`, `port.on("closed", |_frame, ()| …)`.
+///
+/// Listeners run on the loop thread, in the order things were sent.
 pub struct Port<S: Subject> {
     loader: Rc<Loader>,
     target: Target,
     listeners: SharedListeners<S>,
 }
 
-/// What a port belongs to.
+/// What a port belongs to: its listeners are given it first.
 pub trait Subject: Clone + 'static {}
 
 pub(crate) type SharedListeners<S> = Rc<RefCell<Listeners<Listener<S>>>>;
@@ -40,8 +43,8 @@ impl<S: Subject> Port<S> {
     ///
     /// # Blocking
     ///
-    /// When the parent has not handled [`WINDOW_BYTES`](remote_protocol::limits::WINDOW_BYTES) of events, until it has handled some,
-    /// or the call deadline has passed.
+    /// When the parent's window of unhandled events is full (8 MiB, unless the parent has another), until it has handled some; at most
+    /// 30 s.
     ///
     /// # Errors
     ///
@@ -68,6 +71,13 @@ impl<S: Subject> Port<S> {
         self.add(&event, true, listener)
     }
 
+    /// Removes a listener. `false` when it is not there any more.
+    pub fn off(&self, listener: ListenerId) -> bool {
+        // The listener is dropped when nothing is borrowed any more: it may hold what removes others.
+        let removed = self.listeners.borrow_mut().remove(listener);
+        removed.is_some()
+    }
+
     fn add<P: DeserializeOwned>(
         &self,
         event: &impl EventKey<P>,
@@ -81,20 +91,12 @@ impl<S: Subject> Port<S> {
         });
         self.listeners.borrow_mut().add(event.name(), once, listener)
     }
-
-    /// Removes a listener. `false` when it is not there any more.
-    pub fn off(&self, listener: ListenerId) -> bool {
-        // The listener is dropped when nothing is borrowed any more: it may hold what removes others.
-        let removed = self.listeners.borrow_mut().remove(listener);
-        removed.is_some()
-    }
 }
 
 /// Tells an event to the listeners of one port.
 pub(crate) fn tell<S: Subject>(listeners: &SharedListeners<S>, subject: &S, event: &Arrived<'_>, loader: &Loader) {
     let mut turn = listeners.borrow().turn();
-    loop {
-        let Some(listener) = listeners.borrow_mut().next(event.name(), &mut turn) else { return };
+    for listener in iter::from_fn(|| listeners.borrow_mut().next(event.name(), &mut turn)) {
         let trouble = match contain(|| listener(subject, event)) {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => Trouble::Payload(error),
@@ -123,7 +125,7 @@ pub enum EmitError {
     /// The payload cannot be sent.
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    /// The parent has not handled enough of what was sent before, for as long as a call may take.
+    /// The parent has not handled enough of what was sent before, for 30 s.
     #[error("the parent left {unhandled} bytes unhandled for {after:?}")]
     Backlog {
         /// What lies unhandled, in bytes.

@@ -24,7 +24,7 @@ impl Process {
         self.loader.core().process()
     }
 
-    /// Whether this is a process of its own; `false` in the parent's own process.
+    /// Whether this is a child; `false` in the main process.
     #[must_use]
     pub fn is_remote(&self) -> bool {
         self.loader.core().is_remote()

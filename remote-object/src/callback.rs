@@ -3,7 +3,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use remote_protocol::payload::Location;
-use remote_protocol::window::Full;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::calling::MadeCallback;
@@ -13,8 +12,26 @@ use crate::serving::HeldCallback;
 /// A closure of a child that others can call, asynchronously and without an answer.
 ///
 /// A child makes it with [`Context::callback`](crate::Context::callback) and passes it as an argument; the closure runs on the child's loop
-/// thread. It lives until neither side has a handle to it any more. Handles are `Send + Sync` on both sides; two that are
+/// thread. It lives until neither side has a handle to it any more, or its loader is unloaded. Handles are `Send + Sync` on both sides; two that are
 /// [equal](PartialEq) are the same callback.
+///
+/// ```no_run
+/// use remote_child::Child;
+/// use remote_object::{CallError, Callback, ChildExt};
+///
+/// #[remote_object::interface]
+/// pub trait Window: Send + Sync {
+///     fn on_close(&self, listener: Callback<()>) -> Result<(), CallError>;
+///     fn off_close(&self, listener: Callback<()>) -> Result<(), CallError>;
+/// }
+///
+/// fn module(child: &Child) -> Result<(), CallError> {
+///     let window = child.remote().global::<dyn Window>("window")?;
+///     let listener = child.remote().callback(|()| println!("closed"));
+///     window.on_close(listener.clone())?;
+///     window.off_close(listener) // equal to the one before, so the parent finds it
+/// }
+/// ```
 pub struct Callback<A> {
     callback: AnyCallback,
     argument: PhantomData<fn(A)>,
@@ -43,7 +60,7 @@ impl<A> Callback<A> {
         Self { callback, argument: PhantomData }
     }
 
-    /// Whether the child that made it is still there.
+    /// Whether the process that made it is still there. Its loader may have been unloaded: then calling it does nothing.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         match &self.callback {
@@ -60,7 +77,8 @@ impl<A> Callback<A> {
 }
 
 impl<A: Serialize> Callback<A> {
-    /// Calls it: the closure runs on the child's loop thread, in order with events, after what is running there. Never blocks.
+    /// Calls it: the closure runs on the child's loop thread, after what is running there; from the parent, in order with its events.
+    /// Never blocks.
     ///
     /// # Errors
     ///
@@ -121,7 +139,7 @@ impl<'de, A> Deserialize<'de> for Callback<A> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallbackError {
-    /// The child, or what the callback was made for, is gone.
+    /// The child that made it is gone.
     #[error("the callback made at {made_at} is gone with its process")]
     Detached {
         /// Where in the child's source it was made.
@@ -134,6 +152,11 @@ pub enum CallbackError {
         reason: String,
     },
     /// The child does not handle what it is sent.
-    #[error("the callback's process: {0}")]
-    Backlog(#[source] Full),
+    #[error("the child has {unhandled} bytes unhandled, at most {limit} may be")]
+    Backlog {
+        /// What lies unhandled, in bytes.
+        unhandled: u64,
+        /// What may.
+        limit: u64,
+    },
 }

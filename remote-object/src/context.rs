@@ -40,7 +40,7 @@ impl Context {
     ///
     /// # Blocking
     ///
-    /// For one call.
+    /// Until the parent has answered, at most for the [call deadline](Self::set_call_deadline); in the main process not at all.
     ///
     /// # Errors
     ///
@@ -51,6 +51,10 @@ impl Context {
 
     /// The object that the parent exports as the global `name`; otherwise as [`require`](Self::require).
     ///
+    /// # Blocking
+    ///
+    /// As [`require`](Self::require).
+    ///
     /// # Errors
     ///
     /// As [`require`](Self::require).
@@ -60,7 +64,7 @@ impl Context {
 
     /// Makes a callback of a closure. It runs on the loop thread, once for each call, after what is running there then.
     ///
-    /// The closure is dropped when neither this process nor the parent has a handle to the callback any more.
+    /// The closure is dropped when neither this process nor the parent has a handle to the callback any more, or its loader is unloaded.
     #[track_caller]
     pub fn callback<A: DeserializeOwned + 'static>(&self, mut closure: impl FnMut(A) + 'static) -> Callback<A> {
         let call: Closure = Box::new(move |bytes, arrivals| {

@@ -30,7 +30,7 @@ impl Exports {
     ///
     /// # Errors
     ///
-    /// [`ExportError`] when the name is taken or is none.
+    /// [`ExportError`] when the name is taken, empty or too long.
     pub fn module<T: Interface + ?Sized>(&self, name: &str, object: Arc<T>) -> Result<(), ExportError> {
         self.roots.insert(Root::Module(name.to_owned().into()), name, Arc::new(Exported(object)))
     }
@@ -47,10 +47,10 @@ impl Exports {
     /// What the children have of the parent, and the parent of the children.
     #[must_use]
     pub fn alive(&self) -> Alive {
-        let sessions = self.roots.sessions();
-        let mut alive = Alive { objects: 0, callbacks: 0 };
-        for session in sessions.iter() {
-            let (objects, callbacks) = session.alive();
+        let servings = self.roots.servings();
+        let mut alive = Alive::default();
+        for serving in servings.iter() {
+            let (objects, callbacks) = serving.alive();
             alive.objects += objects;
             alive.callbacks += callbacks;
         }
@@ -64,7 +64,7 @@ impl Exports {
 }
 
 /// How much is alive across process boundaries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Alive {
     /// Objects of the parent that children hold; one held by two of them counts twice.
@@ -83,7 +83,7 @@ pub enum ExportError {
         /// The export.
         root: String,
     },
-    /// No name.
+    /// The name is empty or too long.
     #[error("an export's name has 1 to {limit} bytes, not {length}")]
     Name {
         /// Its length.
@@ -97,7 +97,7 @@ pub enum ExportError {
 #[derive(Default)]
 pub(crate) struct Roots {
     objects: Mutex<HashMap<Root<'static>, Arc<dyn Object>>>,
-    sessions: Mutex<Vec<Arc<Serving>>>,
+    servings: Mutex<Vec<Arc<Serving>>>,
 }
 
 impl Roots {
@@ -106,10 +106,10 @@ impl Roots {
     }
 
     /// The process is gone.
-    pub(crate) fn forget(&self, session: &Arc<Serving>) {
-        let mut sessions = self.sessions();
-        if let Some(index) = sessions.iter().position(|other| Arc::ptr_eq(other, session)) {
-            sessions.swap_remove(index);
+    pub(crate) fn forget(&self, serving: &Arc<Serving>) {
+        let mut servings = self.servings();
+        if let Some(index) = servings.iter().position(|other| Arc::ptr_eq(other, serving)) {
+            servings.swap_remove(index);
         }
     }
 
@@ -129,18 +129,18 @@ impl Roots {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sessions(&self) -> MutexGuard<'_, Vec<Arc<Serving>>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn servings(&self) -> MutexGuard<'_, Vec<Arc<Serving>>> {
+        self.servings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Opens a session for each process. A newtype, because sessions need the `Arc`.
+/// Begins to serve each process. A newtype, because serving needs the `Arc`.
 pub(crate) struct Server(pub(crate) Arc<Roots>);
 
 impl Serve for Server {
     fn open(&self, _process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service> {
         let serving = Serving::new(Arc::downgrade(&self.0), child);
-        self.0.sessions().push(Arc::clone(&serving));
+        self.0.servings().push(Arc::clone(&serving));
         Arc::new(ProcessService(serving))
     }
 }

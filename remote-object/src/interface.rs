@@ -31,7 +31,7 @@ pub struct Method {
     pub name: &'static str,
     /// A hash of its name and signature as written.
     pub fingerprint: u64,
-    /// What it is to those who call it by name.
+    /// What it is marked as.
     pub kind: MethodKind,
     /// Its arguments, `name: Type`.
     pub arguments: &'static [&'static str],
@@ -39,7 +39,7 @@ pub struct Method {
     pub returns: &'static str,
 }
 
-/// What a method is to those who call it by name.
+/// What a method is marked as with `#[remote(..)]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MethodKind {
     /// A method.

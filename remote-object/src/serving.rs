@@ -307,7 +307,7 @@ impl HeldCallback {
         sent.map_err(|error| {
             crate::scope::undo(&crate::scope::Receiver::Child(Arc::clone(&self.serving)), references);
             match error {
-                NotifyError::Backlog(full) => CallbackError::Backlog(full),
+                NotifyError::Backlog(full) => CallbackError::Backlog { unhandled: full.unhandled, limit: full.limit },
                 NotifyError::TooLong { .. } => CallbackError::Unsendable { reason: error.to_string() },
                 _ => CallbackError::Detached { made_at: self.made_at.to_string() },
             }

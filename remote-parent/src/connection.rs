@@ -150,8 +150,8 @@ impl Connection {
         act(&mut lock(&self.state).session)
     }
 
-    /// Gives the session a command and sends what it says to, in one step, so that nothing comes between. `None` when `command` gives none.
-    /// What it gives is itself `None` when there is nothing to send now.
+    /// Gives the session a command and sends the message it gives, in one step, so that nothing comes between. `None` when the session
+    /// refuses; what it has nothing to send for now is no refusal.
     pub(crate) fn command<'a, M: Sendable<'a>>(&self, command: impl FnOnce(&mut Session) -> Option<M>) -> Option<()> {
         let mut state = lock(&self.state);
         let message = command(&mut state.session)?;
@@ -203,7 +203,7 @@ impl Connection {
     }
 
     pub(crate) fn is_responsive(&self) -> bool {
-        !self.pulse.is_stuck()
+        !self.pulse.is_unresponsive()
     }
 
     /// Sees whether the process has handled anything since the last look, and has it told when it has not for too long. Gives whether
@@ -211,7 +211,7 @@ impl Connection {
     pub(crate) fn look_after(&self, limit: Duration) -> bool {
         let (unhandled, progress) = self.with_session(|session| (session.unhandled(), session.progress()));
         if unhandled == 0 {
-            // It handled the last of it just after it was found stuck.
+            // It handled the last of it just after it was found unresponsive.
             self.recovered();
         }
         if self.pulse.look(unhandled, progress, limit) {
@@ -369,7 +369,7 @@ impl Connection {
     }
 }
 
-/// What a command may give: a message, or one that may be missing.
+/// What a command gives: a message, or a message that may be held back.
 pub(crate) trait Sendable<'a> {
     fn sendable(self) -> Option<ToChild<'a>>;
 }

@@ -28,8 +28,8 @@ pub enum DetachReason {
 }
 
 impl DetachReason {
-    /// Whether it went without having been asked to: what a restart policy calls a crash. One that broke the protocol is not to be
-    /// trusted again, and does not count.
+    /// Whether a restart policy counts it as a crash: a signal, an exit code other than 0, or a lost link. One that had to be killed
+    /// after it was asked to end, or that broke the protocol, is none.
     #[must_use]
     pub const fn is_crash(&self) -> bool {
         match self {

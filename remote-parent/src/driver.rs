@@ -1,3 +1,4 @@
+use std::iter;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -204,8 +205,8 @@ impl Driver {
         while let Some(local) = self.connection().next_local() {
             match local {
                 Local::FrameAttached(turns) => self.tell(move |driver| driver.tell_frame_attach(turns)),
-                Local::Unresponsive => self.tell(|driver| driver.tell_stuck(UNRESPONSIVE)),
-                Local::Responsive => self.tell(|driver| driver.tell_stuck(RESPONSIVE)),
+                Local::Unresponsive => self.tell(|driver| driver.tell_responsiveness(UNRESPONSIVE)),
+                Local::Responsive => self.tell(|driver| driver.tell_responsiveness(RESPONSIVE)),
             }
         }
     }
@@ -213,8 +214,7 @@ impl Driver {
     fn tell_attach(&self, turns: Turns<Process>) {
         tracing::debug!(process = %self.process.id(), name = self.process.options().name, "attached");
         for (loader, process, mut turn) in turns {
-            loop {
-                let Some(listener) = lock(&loader.processes).attach_listener(&mut turn) else { break };
+            for listener in iter::from_fn(|| lock(&loader.processes).attach_listener(&mut turn)) {
                 loader.contain(&process, "attach", || listener(&process));
             }
         }
@@ -224,20 +224,18 @@ impl Driver {
         for (loader, frame, mut turn) in turns {
             tracing::debug!(process = %self.process.id(), frame = %frame.id(), loader = loader.name, "attached");
             frame.set_told();
-            loop {
-                let Some(listener) = lock(&loader.frames).attach_listener(&mut turn) else { break };
+            for listener in iter::from_fn(|| lock(&loader.frames).attach_listener(&mut turn)) {
                 loader.contain(frame.process(), "attach", || listener(&frame));
             }
         }
     }
 
-    fn tell_stuck(&self, event: &str) {
+    fn tell_responsiveness(&self, event: &str) {
         tracing::warn!(process = %self.process.id(), "{event}");
         for loader in self.hub().all_loaders() {
             let Some(process) = loader.process(self.process.id()) else { continue };
-            let mut turn = lock(&loader.stuck).turn();
-            loop {
-                let Some(listener) = lock(&loader.stuck).next(event, &mut turn) else { break };
+            let mut turn = lock(&loader.responsiveness).turn();
+            for listener in iter::from_fn(|| lock(&loader.responsiveness).next(event, &mut turn)) {
                 loader.contain(&process, event, || listener(&process));
             }
         }
@@ -250,8 +248,7 @@ impl Driver {
             shared.set_detached();
             for (loader, frame, mut turn) in turns {
                 frame.tell_detach();
-                loop {
-                    let Some(listener) = lock(&loader.frames).detach_listener(&mut turn) else { break };
+                for listener in iter::from_fn(|| lock(&loader.frames).detach_listener(&mut turn)) {
                     loader.contain(frame.process(), "detach", || listener(&frame));
                 }
                 frame.clear();
@@ -299,8 +296,7 @@ impl Driver {
         let mut told = Vec::new();
         for (loader, process, mut turn) in self.hub().detach_process(self.process.id()) {
             process.tell_detach(reason);
-            loop {
-                let Some(listener) = lock(&loader.processes).detach_listener(&mut turn) else { break };
+            for listener in iter::from_fn(|| lock(&loader.processes).detach_listener(&mut turn)) {
                 loader.contain(&process, "detach", || listener(&process, reason));
             }
             process.clear();

@@ -1,9 +1,10 @@
 use std::any::Any;
 use std::fmt;
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use remote_protocol::id::FrameId;
+use remote_protocol::id::{FrameId, ProcessId};
 use remote_protocol::listeners::{ListenerId, Listeners};
 
 use crate::hub::lock;
@@ -133,16 +134,19 @@ impl Frame {
     ///
     /// # Errors
     ///
-    /// [`OpenError`] when the frame or the new process is gone.
+    /// [`OpenError::FrameGone`] when the frame is gone, [`OpenError::Detached`] when the new process is.
     pub fn move_to(&self, process: &Process) -> Result<(), OpenError> {
         let shared = &self.inner.shared;
+        if !self.is_attached() {
+            return Err(OpenError::FrameGone { frame: self.id() });
+        }
         if process.detached().is_some() {
             return Err(OpenError::Detached { process: process.id() });
         }
         // Under the lock, so that the frame does not detach in between.
         let mut moving = lock(&shared.moving);
         if !self.is_attached() {
-            return Err(OpenError::Detached { process: self.process().id() });
+            return Err(OpenError::FrameGone { frame: self.id() });
         }
         let old = moving.replace(Arc::clone(process.shared()));
         drop((moving, old));
@@ -154,6 +158,12 @@ impl Frame {
     /// [`Process::detached`] says why.
     pub fn on_detach(&self, listener: impl Fn(&Self) + Send + Sync + 'static) -> ListenerId {
         lock(&self.inner.detach).add(DETACH, true, Arc::new(listener))
+    }
+
+    /// Removes a listener that [`on_detach`](Self::on_detach) added. `false` when it is not there.
+    pub fn off_detach(&self, listener: ListenerId) -> bool {
+        let removed = lock(&self.inner.detach).remove(listener);
+        removed.is_some()
     }
 
     pub(crate) fn set_told(&self) {
@@ -176,8 +186,7 @@ impl Frame {
     pub(crate) fn tell_detach(&self) {
         let process = &self.inner.process;
         let mut turn = lock(&self.inner.detach).turn();
-        loop {
-            let Some(listener) = lock(&self.inner.detach).next(DETACH, &mut turn) else { break };
+        for listener in iter::from_fn(|| lock(&self.inner.detach).next(DETACH, &mut turn)) {
             process.loader().contain(process, DETACH, || listener(self));
         }
     }
@@ -249,7 +258,7 @@ impl fmt::Debug for FrameOptions {
     }
 }
 
-/// Why a frame could not be opened.
+/// Why a frame could not be opened or moved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -257,7 +266,13 @@ pub enum OpenError {
     #[error("process {process} is gone")]
     Detached {
         /// The process.
-        process: remote_protocol::id::ProcessId,
+        process: ProcessId,
+    },
+    /// The frame that was to move is gone.
+    #[error("frame {frame} is gone")]
+    FrameGone {
+        /// The frame.
+        frame: FrameId,
     },
 }
 

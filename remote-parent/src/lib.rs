@@ -19,7 +19,7 @@
 //! }
 //! ```
 //!
-//! Listeners run on a thread per child: those for one child one at a time and in the order things were sent, those for different
+//! Listeners run on a thread per child, or on the parent's [executor](ParentOptions::executor): those for one child one at a time and in the order things were sent, those for different
 //! children possibly at once. Sending never blocks.
 #![forbid(unsafe_code)]
 
@@ -54,7 +54,7 @@ pub use crate::port::{EmitError, Port, Subject};
 pub use crate::process::{LastHeard, Process, ProcessError, Streams};
 pub use crate::snapshot::{FrameSnapshot, LoaderSnapshot, ProcessSnapshot, Snapshot};
 pub use crate::spawn::StartError;
-pub use remote_protocol::event::{Event, EventKey};
+pub use remote_protocol::event::{Event, EventKey, PayloadError};
 pub use remote_protocol::id::{FrameId, ProcessId};
 pub use remote_protocol::listeners::ListenerId;
 pub use remote_protocol::message::{Trouble, Versions};

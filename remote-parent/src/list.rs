@@ -7,7 +7,7 @@ use remote_protocol::listeners::ListenerId;
 
 use crate::detach::DetachReason;
 use crate::frame::{Frame, FrameOptions, OpenError};
-use crate::hub::lock;
+use crate::hub::{MAIN, lock};
 use crate::loader::LoaderState;
 use crate::options::ProcessOptions;
 use crate::port::{Port, Scope};
@@ -39,6 +39,10 @@ impl Processes {
     }
 
     /// Starts a child as `options` say; otherwise as [`spawn`](Self::spawn).
+    ///
+    /// # Blocking
+    ///
+    /// As [`spawn`](Self::spawn).
     ///
     /// # Errors
     ///
@@ -73,7 +77,7 @@ impl Processes {
     /// The main process: the parent's own, where modules are loaded too.
     #[must_use]
     pub fn main(&self) -> Option<Process> {
-        lock(&self.loader.processes).get(0)
+        lock(&self.loader.processes).get(MAIN)
     }
 
     /// Calls `listener` for each process: for those that are there at once, on this thread; for later ones as they attach, on their own
@@ -98,7 +102,7 @@ impl Processes {
     }
 
     /// Calls `listener` when something goes wrong in the application's code: a module does not load, a listener takes another type than an
-    /// event carries, a listener panics. Without such a listener it is logged.
+    /// event carries, a listener panics, or a process that crashed is not started again. Without such a listener it is logged.
     pub fn on_error(&self, listener: impl Fn(&Process, &ProcessError) + Send + Sync + 'static) -> ListenerId {
         self.loader.on_error(Arc::new(listener))
     }
@@ -106,18 +110,18 @@ impl Processes {
     /// Calls `listener` when a process has left something it was sent unhandled for longer than
     /// [`Deadlines::unresponsive`](crate::Deadlines::unresponsive).
     pub fn on_unresponsive(&self, listener: impl Fn(&Process) + Send + Sync + 'static) -> ListenerId {
-        lock(&self.loader.stuck).add(UNRESPONSIVE, false, Arc::new(listener))
+        lock(&self.loader.responsiveness).add(UNRESPONSIVE, false, Arc::new(listener))
     }
 
     /// Calls `listener` when a process that was unresponsive handles something again.
     pub fn on_responsive(&self, listener: impl Fn(&Process) + Send + Sync + 'static) -> ListenerId {
-        lock(&self.loader.stuck).add(RESPONSIVE, false, Arc::new(listener))
+        lock(&self.loader.responsiveness).add(RESPONSIVE, false, Arc::new(listener))
     }
 
     /// Removes a listener that [`on_unresponsive`](Self::on_unresponsive) or [`on_responsive`](Self::on_responsive) added. `false` when
     /// it is not there.
     pub fn off_responsive(&self, listener: ListenerId) -> bool {
-        let removed = lock(&self.loader.stuck).remove(listener);
+        let removed = lock(&self.loader.responsiveness).remove(listener);
         removed.is_some()
     }
 
@@ -178,7 +182,7 @@ impl Frames {
         self.loader.frame(id).ok_or_else(|| OpenError::Detached { process: process.id() })
     }
 
-    /// The frames that are there now.
+    /// The frames that are there now: those opened here, oldest first, then those that children registered.
     pub fn iter(&self) -> impl Iterator<Item = Frame> + use<> {
         lock(&self.loader.frames).items().into_iter()
     }

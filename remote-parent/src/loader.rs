@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
+use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -94,7 +95,7 @@ pub(crate) struct LoaderState {
     pub(crate) process_listeners: SharedListeners<Process>,
     pub(crate) frame_listeners: SharedListeners<Frame>,
     errors: Mutex<Listeners<ErrorListener>>,
-    pub(crate) stuck: Mutex<Listeners<AttachListener<Process>>>,
+    pub(crate) responsiveness: Mutex<Listeners<AttachListener<Process>>>,
     /// What has been required, in order.
     modules: Mutex<Vec<ModulePath>>,
     unloading: AtomicBool,
@@ -116,7 +117,7 @@ impl LoaderState {
             process_listeners: SharedListeners::default(),
             frame_listeners: SharedListeners::default(),
             errors: Mutex::default(),
-            stuck: Mutex::default(),
+            responsiveness: Mutex::default(),
             modules: Mutex::default(),
             unloading: AtomicBool::new(false),
             open: Mutex::default(),
@@ -222,8 +223,7 @@ impl LoaderState {
     pub(crate) fn report(&self, process: &Process, error: &ProcessError) {
         let mut turn = lock(&self.errors).turn();
         let mut heard = false;
-        loop {
-            let Some(listener) = lock(&self.errors).next(ERROR, &mut turn) else { break };
+        for listener in iter::from_fn(|| lock(&self.errors).next(ERROR, &mut turn)) {
             heard = true;
             if let Err(panic) = contain(|| listener(process, error)) {
                 tracing::error!(process = %process.id(), %panic, "a listener for errors panicked");
@@ -241,9 +241,9 @@ impl LoaderState {
         }
     }
 
-    /// How many listeners there are, for snapshots.
+    /// How many listeners the ports of its lists have, for snapshots.
     pub(crate) fn listener_count(&self) -> usize {
-        lock(&self.process_listeners).len() + lock(&self.frame_listeners).len() + lock(&self.errors).len()
+        lock(&self.process_listeners).len() + lock(&self.frame_listeners).len()
     }
 
     /// Lets go of everything that was registered, and of the lists.
@@ -256,7 +256,7 @@ impl LoaderState {
         drop(lock(&self.process_listeners).take());
         drop(lock(&self.frame_listeners).take());
         drop(lock(&self.errors).take());
-        drop(lock(&self.stuck).take());
+        drop(lock(&self.responsiveness).take());
     }
 }
 

@@ -53,7 +53,8 @@ impl ParentOptions {
         self
     }
 
-    /// Where all of the parent's listeners, and the methods of the objects it serves, are run, instead of on a thread per process.
+    /// Where all of the parent's listeners, and the methods of the objects it serves, are run, instead of on a thread for each process and each
+    /// of its calling threads. Listeners that `for_every` calls at once are the exception: they run on the thread that calls it.
     pub fn executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executor = Some(executor);
         self
@@ -151,7 +152,6 @@ impl ProcessOptions {
         "LC_ALL",
         "LD_LIBRARY_PATH",
         "PATH",
-        "REMOTE_LOG",
         "RUST_BACKTRACE",
         "RUST_LOG",
         "SystemRoot",
@@ -179,7 +179,7 @@ impl ProcessOptions {
         self
     }
 
-    /// One more argument of the program. The first two are ours.
+    /// One more argument of the program. They come after two that are ours.
     pub fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
         self
@@ -257,10 +257,19 @@ impl From<Stream> for Stdio {
     }
 }
 
-/// Whether another process is started when one goes.
+/// Whether another process is started when one crashes.
 ///
-/// The new one is another [`Process`](crate::Process), started with the same options, which attaches as any does. A process that was
-/// asked to end, that is of another version or that broke the protocol is not started again.
+/// The new one is another [`Process`](crate::Process), started with the same options, which attaches as any does. A process that
+/// ended in good order, that had to be killed after it was asked to end, that is of another version or that broke the protocol is not
+/// started again.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use remote_parent::{ProcessOptions, Restart};
+///
+/// let options = ProcessOptions::new().restart(Restart::OnCrash { limit: 3, within: Duration::from_secs(60) });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Restart {
@@ -280,10 +289,10 @@ pub enum Restart {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
-    /// A process of its own, over ipc-channel: works everywhere. It survives children that crash, not those that attack it.
+    /// A process of its own, over ipc-channel; run on Linux only so far. It survives children that crash, not those that attack it.
     #[default]
     Ipc,
     /// No process of its own: a thread of the parent's. For tests, and where processes cannot be had. Nothing protects the parent
-    /// from it.
+    /// from it. Of the options only the name and the restart policy have a meaning then.
     Memory,
 }

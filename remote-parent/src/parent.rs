@@ -16,6 +16,10 @@ use crate::spawn::{self, StartError};
 /// Starts child processes, loads modules into them and talks to them.
 ///
 /// Dropping it closes it, as [`close`](Self::close) does.
+///
+/// # Blocking
+///
+/// When it is dropped: as `close`.
 pub struct Parent {
     hub: Arc<Hub>,
     first: Loader,
@@ -48,6 +52,16 @@ impl Parent {
     }
 
     /// Makes a further loader over the same processes; the parent itself is the first one.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let parent = remote_parent::Parent::new()?;
+    /// let loader = parent.loader("devtools")?;
+    /// loader.remote_require("./devtools", remote_parent::this_module!())?;
+    /// loader.unload("closed");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -83,7 +97,7 @@ impl Parent {
         &self.first
     }
 
-    /// A picture of everything the parent knows at this moment, for diagnostics.
+    /// The processes, frames and loaders of the parent at this moment, for diagnostics.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::of(&self.hub)
@@ -104,21 +118,22 @@ impl Parent {
         self.hub.share(shared);
     }
 
-    /// Waits until all children have ended by themselves. The main process stays.
+    /// Waits until all children have ended by themselves and none is being started again. The main process stays.
     ///
     /// # Blocking
     ///
-    /// For as long as it takes.
+    /// For as long as it takes. Not to be called from a child's listener: that child could not be gone before it returns.
     pub fn wait(&self) {
         self.hub.wait_alone(None);
     }
 
     /// Ends all processes: they handle what was sent to them, end, and are killed when they have not by the stop deadline. What they sent
-    /// has been told to its listeners when this comes back.
+    /// has been told to its listeners when this comes back. With an [executor](crate::ParentOptions::executor) it does not wait for that:
+    /// what the executor has not run by then, its listeners do not hear.
     ///
     /// # Blocking
     ///
-    /// Twice the stop deadline, 2 s, at most, beyond what listeners take. On a thread that runs a process's listeners it does not wait for
+    /// Twice the stop deadline, 2 s by default, at most, beyond what listeners take. On a thread that runs a process's listeners it does not wait for
     /// that process.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::iter;
 use std::sync::{Arc, Mutex};
 
 use remote_protocol::event::{self, Arrived, EventKey, PayloadError};
@@ -20,14 +21,15 @@ use crate::process::{Process, ProcessError};
 /// can read. Several values travel as a tuple, none as `()`: `port.on("resized", |frame, (width, height): (u32, u32)| …)`,
 /// `port.on("closed", |frame, ()| …)`.
 ///
-/// Listeners run on the thread of the child the event is from, in the order things were sent.
+/// Listeners run on the thread of the child the event is from, or on the parent's [executor](crate::ParentOptions::executor), in the
+/// order things were sent.
 pub struct Port<S: Subject> {
     loader: Arc<LoaderState>,
     scope: Scope,
     listeners: SharedListeners<S>,
 }
 
-/// What a port's events are about.
+/// What a port belongs to: its listeners are given it first.
 pub trait Subject: Clone + 'static {
     /// The process it is or is in.
     fn process(&self) -> &Process;
@@ -123,8 +125,7 @@ impl<S: Subject> Port<S> {
 pub(crate) fn tell<S: Subject>(listeners: &SharedListeners<S>, subject: &S, event: &Arrived<'_>) {
     let process = subject.process();
     let mut turn = lock(listeners).turn();
-    loop {
-        let Some(listener) = lock(listeners).next(event.name(), &mut turn) else { return };
+    for listener in iter::from_fn(|| lock(listeners).next(event.name(), &mut turn)) {
         process.loader().contain(process, event.name(), || {
             if let Err(error) = listener(subject, event) {
                 process.loader().report(process, &ProcessError::Payload(error));

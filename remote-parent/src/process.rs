@@ -1,4 +1,5 @@
 use std::fmt;
+use std::iter;
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -95,7 +96,7 @@ impl Process {
         self.inner.shared.options.name.as_deref()
     }
 
-    /// Whether this is another process than the parent's own, the main process.
+    /// Whether this is a child; `false` for the main process.
     #[must_use]
     pub fn is_remote(&self) -> bool {
         self.inner.shared.remote
@@ -119,6 +120,8 @@ impl Process {
     }
 
     /// Ends the process at once. What it sent before is still heard. One that has no process of its own is cut off.
+    ///
+    /// To a [restart policy](crate::Restart) that is a crash; [`close_within`](Self::close_within) with a deadline of zero is not.
     pub fn kill(&self) {
         self.inner.shared.connection.kill();
     }
@@ -141,20 +144,20 @@ impl Process {
         self.inner.shared.detached()
     }
 
-    /// What the process was last heard of: when it has crashed, this is where to look.
+    /// What was last heard of the process: when it has crashed, this is where to look.
     #[must_use]
     pub fn last_heard(&self) -> LastHeard {
         self.inner.shared.connection.last_heard()
     }
 
-    /// Whether the process has left something unhandled for longer than the deadline for it; see [`Processes::on_unresponsive`](crate::Processes::on_unresponsive).
+    /// Whether the process handles what it is sent: `false` once it has left something unhandled for longer than
+    /// [`Deadlines::unresponsive`](crate::Deadlines::unresponsive), until it handles something again.
     #[must_use]
     pub fn is_responsive(&self) -> bool {
         self.inner.shared.connection.is_responsive()
     }
 
-    /// Takes the end of the process's standard streams that were asked for with
-    /// [`ProcessOptions::stdin`] and its like; each can be taken once.
+    /// Takes the parent's ends of the standard streams that are [piped](crate::Stream::Piped); each can be taken once.
     #[must_use]
     pub fn take_streams(&self) -> Streams {
         self.inner.shared.connection.take_streams()
@@ -163,6 +166,12 @@ impl Process {
     /// Calls `listener` when the process goes, after its last event. When it is gone already, nothing is called.
     pub fn on_detach(&self, listener: impl Fn(&Self, &DetachReason) + Send + Sync + 'static) -> ListenerId {
         lock(&self.inner.detach).add(DETACH, true, Arc::new(listener))
+    }
+
+    /// Removes a listener that [`on_detach`](Self::on_detach) added. `false` when it is not there.
+    pub fn off_detach(&self, listener: ListenerId) -> bool {
+        let removed = lock(&self.inner.detach).remove(listener);
+        removed.is_some()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -180,8 +189,7 @@ impl Process {
     /// Tells the process's own listeners that it is gone.
     pub(crate) fn tell_detach(&self, reason: &DetachReason) {
         let mut turn = lock(&self.inner.detach).turn();
-        loop {
-            let Some(listener) = lock(&self.inner.detach).next(DETACH, &mut turn) else { break };
+        for listener in iter::from_fn(|| lock(&self.inner.detach).next(DETACH, &mut turn)) {
             self.inner.loader.contain(self, DETACH, || listener(self, reason));
         }
     }
@@ -193,7 +201,7 @@ impl Process {
     }
 }
 
-/// What a process was last heard of.
+/// What was last heard of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastHeard {
@@ -241,7 +249,8 @@ impl fmt::Debug for Process {
     }
 }
 
-/// Something that went wrong in the application's code, on either side. The process lives on.
+/// Something that went wrong in the application's code, on either side. The process lives on, but for one that is
+/// [not started again](Self::NotRestarted).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProcessError {

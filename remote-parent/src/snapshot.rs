@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::hub::Hub;
 
-/// A picture of everything a parent knows, for diagnostics: it can be serialised, and prints as a few lines.
+/// The processes, frames and loaders of a parent at one moment, for diagnostics: it can be serialised, and prints as a few lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -27,7 +27,7 @@ pub struct ProcessSnapshot {
     pub serial: u32,
     /// What it was called.
     pub name: Option<String>,
-    /// Whether it is another process than the parent's own.
+    /// Whether it is a child; `false` for the main process.
     pub remote: bool,
     /// Whether it handles what it is sent.
     pub responsive: bool,

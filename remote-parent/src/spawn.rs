@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
-use remote_child::{CHILD_ARGUMENT, Host, Shared};
+use remote_child::{CHILD_ARGUMENT, Host, HostShared};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::limits::inbox_bytes;
@@ -58,7 +58,7 @@ fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result
     child_link.set_inbox_bytes(usize::MAX);
     let shared = (!remote).then(|| {
         let hub = Arc::downgrade(hub);
-        Arc::new(move || hub.upgrade()?.shared()) as Shared
+        Arc::new(move || hub.upgrade()?.shared()) as HostShared
     });
     let mut host = Host::default();
     hub.version().clone_into(&mut host.application);

@@ -80,7 +80,7 @@ pub struct Inlet {
 }
 
 impl Inlet {
-    /// Receives from `rx`; `budget` is shared by the lanes of a link.
+    /// Receives from `rx`; `budget` is shared by all inlets it was cloned for.
     #[must_use]
     pub const fn new(rx: Box<dyn Receive>, budget: Budget) -> Self {
         Self { rx, record: Vec::new(), joiner: Joiner::new(budget) }

@@ -74,6 +74,12 @@ impl LoaderId {
     pub const FIRST: Self = Self(0);
 }
 
+impl fmt::Display for LoaderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A frame: the same value on both sides, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FrameId {

@@ -6,7 +6,8 @@ use std::time::Duration;
 /// then to wait for its peer in the middle of a message, at about 200 KiB.
 pub const RECORD_BYTES: usize = 64 * 1024;
 
-/// The longest message, and all messages of one process that are being reassembled, together. Anything larger belongs into a buffer.
+/// The longest message; all messages of a lane, or of lanes with one budget, that are being joined, together. Anything larger has to
+/// be sent in pieces.
 pub const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The longest payload of an event, a call, a result or a callback: what a message may have, less than what may come around it.
@@ -15,7 +16,7 @@ pub const PAYLOAD_BYTES: usize = MESSAGE_BYTES - RECORD_BYTES;
 /// How deep values may nest: deep enough for any document, and small enough for any thread's stack.
 pub const DEPTH: u32 = 32;
 
-/// Events and callbacks on their way to one process, sent but not yet handled, in bytes.
+/// Events and callbacks on their way to one process, sent but not yet handled, in bytes; and as many from it.
 pub const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a message costs in a window beyond its bytes, so that empty ones are bounded too.
@@ -33,13 +34,13 @@ pub const fn inbox_bytes(window: u64) -> usize {
     if window > (usize::MAX / 2) as u64 { usize::MAX } else { window as usize + beyond }
 }
 
-/// References lent to one process at any time.
+/// Objects lent to one process, and callbacks held of it, at any time.
 pub const REFERENCES: usize = 16_384;
 
 /// The longest name of an event, module, member or export, in bytes. Names are kept by whoever listens to them.
 pub const NAME_BYTES: usize = 1024;
 
-/// Frames in one process at any time.
+/// Frames in one process, past which it may register no more; the parent may open more.
 pub const FRAMES: usize = 65_536;
 
 /// From starting a process to its accepted hello.

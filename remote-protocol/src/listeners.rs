@@ -83,7 +83,8 @@ impl<F: Clone> Listeners<F> {
 
     /// Whether anything listens to `name`.
     #[must_use]
-    pub fn hears(&self, name: &str) -> bool {
+    #[cfg(test)]
+    fn hears(&self, name: &str) -> bool {
         self.by_name.contains_key(name)
     }
 

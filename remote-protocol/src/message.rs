@@ -92,8 +92,8 @@ impl ToChild<'_> {
         match self {
             Self::Welcome(welcome) => format!("process {}", welcome.process),
             Self::Refuse(versions) => versions.to_string(),
-            Self::OpenLoader { loader } => format!("loader {}", loader.0),
-            Self::Unload { loader, reason } => format!("loader {} {reason:?}", loader.0),
+            Self::OpenLoader { loader } => format!("loader {loader}"),
+            Self::Unload { loader, reason } => format!("loader {loader} {reason:?}"),
             Self::Require { module, .. } => module.to_string(),
             Self::Event(event) => event.subject(),
             Self::OpenFrame { frame, .. } | Self::CloseFrame { frame } => format!("frame {frame}"),
@@ -173,9 +173,9 @@ pub enum ToParent<'a> {
     /// About objects.
     #[serde(borrow)]
     Object(call::ToParent<'a>),
-    /// Events and callbacks that cost this much have been handled.
+    /// Messages that cost this much have been handled.
     Handled {
-        /// See [`Event::cost`].
+        /// See [`ToChild::cost`].
         cost: u64,
     },
     /// Something of the application went wrong in the child, which lives on.
@@ -196,7 +196,7 @@ impl ToParent<'_> {
         match self {
             Self::Hello(hello) => format!("process {} of {}", hello.pid, hello.versions),
             Self::Event(event) => event.subject(),
-            Self::Unloaded { loader } => format!("loader {}", loader.0),
+            Self::Unloaded { loader } => format!("loader {loader}"),
             Self::RegisterFrame { frame, .. } | Self::FrameClosed { frame } => format!("frame {frame}"),
             Self::Object(call::ToParent::Call(call)) => match &call.request {
                 call::Request::Lookup { root, .. } => format!("{} for {root}", call.id),
@@ -266,7 +266,7 @@ impl std::fmt::Display for Versions<'_> {
 pub struct Welcome {
     /// Who the child is to the parent.
     pub process: ProcessId,
-    /// Whether it is a process of its own, and not the parent's.
+    /// Whether this is a child; `false` for the main process.
     pub remote: bool,
     /// What the child's unhandled events may cost together.
     pub window: u64,
@@ -367,7 +367,7 @@ pub enum Trouble {
         message: String,
     },
     /// A listener takes another type than the event carried. The other listeners heard it.
-    #[error("{0}")]
+    #[error(transparent)]
     Payload(#[from] crate::event::PayloadError),
     /// A listener panicked. The other listeners heard the event.
     #[error("a listener for `{event}` panicked: {message}")]

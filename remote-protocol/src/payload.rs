@@ -122,7 +122,7 @@ pub enum Form {
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// The fingerprint of `text`: FNV-1a, 64 bits.
+    /// The fingerprint of `text`: 64-bit FNV-1a of the byte 0xff and the text.
     #[must_use]
     pub const fn of(text: &str) -> Self {
         Self(0xcbf2_9ce4_8422_2325).and(text)

@@ -115,7 +115,7 @@ impl Budget {
     }
 }
 
-/// Why a record is none.
+/// Why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {

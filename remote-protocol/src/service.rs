@@ -13,13 +13,14 @@ use crate::id::{CallId, ProcessId};
 
 /// What the parent serves objects with.
 pub trait Serve: Send + Sync {
-    /// Begins to serve a process; called once for each, before its first message.
+    /// Begins to serve a process; called once for each, when it starts or when serving begins. A lock of the parent is held: it
+    /// must not call the parent.
     fn open(&self, process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service>;
 }
 
 /// The parent's objects, as one process sees them.
 pub trait Service: Send + Sync {
-    /// Handles one message on the thread of the lane it came by; a call is answered through `answer`, once.
+    /// Handles one message on the thread of the lane it came by, or where the parent's executor runs it; a call is answered through `answer`, once.
     ///
     /// # Errors
     ///
@@ -29,7 +30,7 @@ pub trait Service: Send + Sync {
     /// The methods that are being served at this moment, for diagnostics.
     fn under_way(&self) -> Vec<String>;
 
-    /// The process is gone: lets go of all it held. Called once, after which nothing is handled any more.
+    /// The process is gone: lets go of all it held. Called once. Calls that came by further lanes may end after it.
     fn close(&self);
 }
 
@@ -98,8 +99,8 @@ pub trait Caller: fmt::Debug + Send + Sync {
     ///
     /// # Blocking
     ///
-    /// Until the return is there, the link is closed or `within` has passed. On the loop thread nothing but the return is
-    /// handled meanwhile.
+    /// Until the return is there, the link is closed or `within` has passed. On the loop thread nothing but
+    /// that, credit and late returns is handled meanwhile.
     ///
     /// # Errors
     ///

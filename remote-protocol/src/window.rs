@@ -7,7 +7,7 @@
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     limit: u64,
-    /// What has been sent and is not known to be handled; at most `limit` and one message.
+    /// What has been sent and is not known to be handled: at most `limit` and one message, and what was forced.
     unhandled: u64,
     /// What was sent and has been handled, ever.
     progress: u64,

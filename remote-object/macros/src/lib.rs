@@ -52,9 +52,9 @@ mod validate;
 ///
 /// # Marks
 ///
-/// - `#[remote(property)]` on a method without arguments makes it the getter of the property it names, and on a method
-///   `set_<name>` with one argument, the setter. They are also reachable by the name of the property, without the trait.
-/// - `#[remote(constructor)]` on a method makes it what constructing the object, without the trait, calls.
+/// - `#[remote(property)]` on a method without arguments marks it as the getter of the property it names, and on a method
+///   `set_<name>` with one argument, as the setter.
+/// - `#[remote(constructor)]` marks a method that makes an object.
 #[proc_macro_attribute]
 pub fn interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::interface(arguments.into(), item.into()).into()

@@ -117,7 +117,7 @@ impl Method {
     }
 }
 
-/// What calling a method does, to those who call it by name.
+/// What a method is marked as with `#[remote(..)]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Method,

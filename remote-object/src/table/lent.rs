@@ -27,7 +27,7 @@ struct Entry<T> {
     kept: bool,
 }
 
-/// Why something cannot be lent, or a reference is none.
+/// Why something cannot be lent, or an id is not a reference to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LentError {
     #[error("more than {limit} references to one process")]

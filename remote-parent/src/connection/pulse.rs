@@ -8,7 +8,7 @@ use crate::hub::lock;
 #[derive(Default)]
 pub(crate) struct Pulse {
     last: Mutex<Look>,
-    stuck: AtomicBool,
+    unresponsive: AtomicBool,
 }
 
 /// What was seen at a look.
@@ -20,11 +20,11 @@ struct Look {
 }
 
 impl Pulse {
-    pub(crate) fn is_stuck(&self) -> bool {
-        self.stuck.load(Ordering::Acquire)
+    pub(crate) fn is_unresponsive(&self) -> bool {
+        self.unresponsive.load(Ordering::Acquire)
     }
 
-    /// Looks at what is unhandled and what has been handled ever. Gives whether the process turned out to be stuck just now: nothing has
+    /// Looks at what is unhandled and what has been handled ever. Gives whether the process turned out to be unresponsive just now: nothing has
     /// been handled for `limit`, though there is something.
     pub(crate) fn look(&self, unhandled: u64, progress: u64, limit: Duration) -> bool {
         let mut last = lock(&self.last);
@@ -32,11 +32,11 @@ impl Pulse {
             *last = Look { progress, since: (unhandled > 0).then(Instant::now) };
             return false;
         }
-        last.since.is_some_and(|since| since.elapsed() >= limit) && !self.stuck.swap(true, Ordering::AcqRel)
+        last.since.is_some_and(|since| since.elapsed() >= limit) && !self.unresponsive.swap(true, Ordering::AcqRel)
     }
 
-    /// The process has handled something. Gives whether it was stuck.
+    /// The process has handled something. Gives whether it was unresponsive.
     pub(crate) fn recover(&self) -> bool {
-        self.is_stuck() && self.stuck.swap(false, Ordering::AcqRel)
+        self.is_unresponsive() && self.unresponsive.swap(false, Ordering::AcqRel)
     }
 }

@@ -59,8 +59,8 @@ pub enum CallError {
         reason: String,
     },
     /// The method returned an error of a type that is not the caller's; this is what can be told of it.
-    #[error("{0}")]
-    Failed(#[source] Report),
+    #[error(transparent)]
+    Failed(Report),
     /// The method panicked. The object and the connection live on.
     #[error("`{method}` panicked: {message}")]
     Panicked {
@@ -89,9 +89,6 @@ pub enum CallError {
         /// What was asked for.
         asked: String,
     },
-    /// The object is not of the process that was asked to send it, or cannot be sent.
-    #[error("{0}")]
-    Reference(String),
 }
 
 impl CallError {

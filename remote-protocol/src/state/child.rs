@@ -132,7 +132,9 @@ impl Session {
                 Ok(Received::Refused { child: self.versions(), parent: parent.into_owned() })
             }
             (Phase::Running, message) => self.receive_running(message),
-            (Phase::Greeting, _) => Err(Violation::Unexpected { message: "a message", when: "before the welcome" }),
+            (Phase::Greeting, message) => {
+                Err(Violation::Unexpected { message: message.kind(), when: "before the welcome" })
+            }
             (Phase::Ended, _) => Ok(Received::Nothing),
         }
     }
@@ -211,8 +213,8 @@ impl Session {
 
     fn receive_running<'a>(&mut self, message: ToChild<'a>) -> Result<Received<'a>, Violation> {
         Ok(match message {
-            ToChild::Welcome(_) | ToChild::Refuse(_) => {
-                return Err(Violation::Unexpected { message: "Welcome", when: "a second time" });
+            message @ (ToChild::Welcome(_) | ToChild::Refuse(_)) => {
+                return Err(Violation::Unexpected { message: message.kind(), when: "a second time" });
             }
             ToChild::OpenLoader { loader } => Received::OpenLoader { loader },
             ToChild::Unload { loader, reason } => Received::Unload { loader, reason },

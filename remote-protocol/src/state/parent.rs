@@ -35,9 +35,9 @@ pub struct Session {
 pub struct Settings {
     /// The application's version: the child has to have the same.
     pub application: String,
-    /// Whether the child is a process of its own.
+    /// Whether this is a child; `false` for the main process.
     pub remote: bool,
-    /// What may be unhandled each way; see [`Event::cost`].
+    /// What may be unhandled each way; see [`ToChild::cost`].
     pub window: u64,
     /// How many frames the process may have.
     pub frames: usize,
@@ -77,7 +77,7 @@ struct LoaderState {
 pub enum Received<'a> {
     /// The child is accepted.
     Ready,
-    /// The child has other versions than the parent; it has been told so.
+    /// The child has other versions than the parent; what tells it so comes from [`Session::poll`].
     Refused {
         /// The child's.
         child: Versions<'static>,
@@ -115,9 +115,6 @@ pub enum Received<'a> {
     /// Nothing to be done.
     Nothing,
 }
-
-/// Why something cannot be sent to the child.
-pub type SendRefused = NotifyError;
 
 impl Session {
     /// The session of a process that has just been started.
@@ -190,15 +187,15 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SendRefused`] when the process or the frame is gone or going, or too much lies unhandled.
-    pub fn emit<'a>(&mut self, event: Event<'a>) -> Result<Option<ToChild<'a>>, SendRefused> {
+    /// [`NotifyError`] when the process or the frame is gone or going, or too much lies unhandled.
+    pub fn emit<'a>(&mut self, event: Event<'a>) -> Result<Option<ToChild<'a>>, NotifyError> {
         let gone = match event.target {
             Target::Frame(frame) => self.frames.get(&frame) != Some(&false),
             Target::Process | Target::Frames => false,
         };
         let unloaded = self.loaders.get(&event.loader).is_none_or(|loader| loader.unloading);
         if gone || unloaded || !self.takes_more() {
-            return Err(SendRefused::Gone);
+            return Err(NotifyError::Gone);
         }
         self.outbound.take(event.cost())?;
         Ok(self.send_or_hold(ToChild::Event(event)))
@@ -208,14 +205,14 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SendRefused`] when the process is gone or going, too much lies unhandled, or the argument is too long.
-    pub fn invoke<'a>(&mut self, invoke: Invoke<'a>) -> Result<Option<ToChild<'a>>, SendRefused> {
+    /// [`NotifyError`] when the process is gone or going, too much lies unhandled, or the argument is too long.
+    pub fn invoke<'a>(&mut self, invoke: Invoke<'a>) -> Result<Option<ToChild<'a>>, NotifyError> {
         let length = invoke.argument.bytes.0.len();
         if length > limits::PAYLOAD_BYTES {
-            return Err(SendRefused::TooLong { length, limit: limits::PAYLOAD_BYTES });
+            return Err(NotifyError::TooLong { length, limit: limits::PAYLOAD_BYTES });
         }
         if !self.takes_more() {
-            return Err(SendRefused::Gone);
+            return Err(NotifyError::Gone);
         }
         self.outbound.take(invoke.cost())?;
         Ok(self.send_or_hold(ToChild::Object(call::ToChild::Invoke(invoke))))
@@ -233,10 +230,10 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SendRefused::Gone`] when the process is gone or going.
-    pub fn open_frame(&mut self, frame: FrameId, tab: bool) -> Result<Option<ToChild<'static>>, SendRefused> {
+    /// [`NotifyError::Gone`] when the process is gone or going.
+    pub fn open_frame(&mut self, frame: FrameId, tab: bool) -> Result<Option<ToChild<'static>>, NotifyError> {
         if !self.takes_more() {
-            return Err(SendRefused::Gone);
+            return Err(NotifyError::Gone);
         }
         self.frames.insert(frame, false);
         Ok(self.send_or_hold(ToChild::OpenFrame { frame, tab }))
@@ -311,7 +308,7 @@ impl Session {
         self.loaders.keys().copied()
     }
 
-    /// Whether the child has said that it ends; true also when it is gone.
+    /// Whether the child has said its last word, [`ToParent::Bye`]. Stays so when its link is gone.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         self.ended
@@ -396,7 +393,8 @@ impl Session {
         matches!(self.phase, Phase::Starting | Phase::Running) && !closing
     }
 
-    /// Sends what is work for the child beyond events: it counts, so that a child that is stuck in it is noticed, but is never refused.
+    /// Gives a message to be sent now, or holds it back. What is work for the child beyond events counts in the window, so that a child
+    /// that is stuck in it is noticed, but is never refused.
     fn send_or_hold<'a>(&mut self, message: ToChild<'a>) -> Option<ToChild<'a>> {
         if !matches!(message, ToChild::Event(_) | ToChild::Object(_)) {
             self.outbound.force(message.cost());

@@ -11,7 +11,7 @@ pub enum Violation {
     /// A message that cannot be decoded.
     #[error("malformed message: {0}")]
     Malformed(#[from] DecodeError),
-    /// A record that is none, or a message that is too long.
+    /// Bytes that are not a record, or a message that is too long.
     #[error("malformed record: {0}")]
     Record(#[from] JoinError),
     /// A link used wrongly.
@@ -34,7 +34,7 @@ pub enum Violation {
         lane: LaneId,
     },
     /// A loader that does not exist.
-    #[error("no loader {}", .0.0)]
+    #[error("no loader {0}")]
     NoSuchLoader(LoaderId),
     /// A frame that the process has not got.
     #[error("no frame {0} in this process")]

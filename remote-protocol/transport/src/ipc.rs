@@ -1,4 +1,4 @@
-//! Links between processes over ipc-channel, on every platform.
+//! Links between processes over ipc-channel; run on Linux only so far.
 //!
 //! The parent makes a [`Server`], starts a child and tells it the server's address; the child calls [`connect`], and
 //! the parent gets its end from [`Acceptance::wait`].

@@ -4,7 +4,7 @@
 //! keep the same contract, which stands with the trait:
 //!
 //! - [`memory`] joins two ends inside one process, without threads, and can be told to fail.
-//! - [`ipc`] joins two processes over ipc-channel, on every platform. It survives a child that crashes, but trusts
+//! - [`ipc`] joins two processes over ipc-channel; run on Linux only so far. It survives a child that crashes, but trusts
 //!   what the child sends while the link is made.
 //!
 //! Sending never blocks on either; receiving blocks until its deadline. What arrived and was not received yet is

@@ -34,7 +34,7 @@ pub(super) fn unsendable(
             ),
             TokenTree::Ident(ident) if ident == "impl" => errors.refuse(
                 ident,
-                "both processes need to know the type: write it out, or a `Callback<A>` or `Function<A, R>` for a closure",
+                "both processes need to know the type: write it out, or a `Callback<A>` for a closure",
             ),
             TokenTree::Punct(punct) if punct.as_char() == '&' => {
                 errors.refuse(punct, borrowed);

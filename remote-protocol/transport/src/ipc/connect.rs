@@ -11,7 +11,7 @@ use super::link::IpcLink;
 ///
 /// # Errors
 ///
-/// [`ConnectError`]; the child's way to end, since an address is good for one attempt.
+/// [`ConnectError`]. There is no second attempt: an address is good for one.
 pub fn connect(address: &str) -> Result<IpcLink, ConnectError> {
     if address.contains('\0') || (ADDRESS_IS_PATH && address.len() > PATH_BYTES) {
         return Err(ConnectError::NoAddress);
