@@ -1,1 +1,10 @@
-//! x
+//! What the tests and the programs they start have in common: the modules that run in the children, and the objects they use.
+#![forbid(unsafe_code)]
+#![allow(missing_docs, missing_debug_implementations, reason = "only the tests read it")]
+
+pub mod bodies;
+pub mod gate;
+pub mod interfaces;
+pub mod modules;
+pub mod objects;
+pub mod samples;

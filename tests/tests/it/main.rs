@@ -1,0 +1,39 @@
+//! What the whole promises, shown over every transport, with real processes wherever there are some.
+//!
+//! The comment of a test begins with the row of the list of behaviours that it shows.
+#![forbid(unsafe_code)]
+
+mod harness;
+
+mod frames;
+mod modules;
+mod order;
+mod ports;
+mod processes;
+mod values;
+
+mod callbacks;
+mod objects;
+mod versions;
+
+mod limits;
+mod misuse;
+mod waiting;
+
+mod ending;
+mod leaving;
+mod starting;
+
+mod diagnostics;
+mod loaders;
+mod moving;
+mod restarting;
+mod starting_options;
+mod typed;
+
+mod backpressure;
+mod cycles;
+mod executor;
+mod reentry;
+mod stress;
+mod threads;
