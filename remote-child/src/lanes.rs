@@ -68,7 +68,7 @@ impl Lanes {
     /// Sends on the main lane, from any thread. Never blocks.
     pub(crate) fn send(&self, message: &ToParent<'_>) -> Result<(), OutletError> {
         // An encoder that panicked left nothing behind: every message starts anew.
-        self.outlet.lock().unwrap_or_else(PoisonError::into_inner).send(message).map(drop)
+        self.outlet.lock().unwrap_or_else(PoisonError::into_inner).send(message)
     }
 
     pub(crate) fn post(&self, task: Task) -> Result<(), LoopEnded> {

@@ -167,11 +167,7 @@ impl Connection {
     /// Sends a message that needs no decision, such as the answer to a call.
     pub(crate) fn send(&self, message: &ToChild<'_>) -> Result<(), OutletError> {
         match &mut lock(&self.state).outlet {
-            Some(outlet) => {
-                let bytes = outlet.send(message)?;
-                log::sent(self.id, message, bytes);
-                Ok(())
-            }
+            Some(outlet) => outlet.send_after(message, |bytes| log::sent(self.id, message, bytes)),
             None => Err(OutletError::Link(SendError::Closed)),
         }
     }
@@ -361,10 +357,9 @@ impl Connection {
     }
 
     fn send_on(&self, outlet: &mut Outlet, message: &ToChild<'_>) {
-        match outlet.send(message) {
-            Ok(bytes) => log::sent(self.id, message, bytes),
+        if let Err(error) = outlet.send_after(message, |bytes| log::sent(self.id, message, bytes)) {
             // A link that is closed is found out by the process's thread.
-            Err(error) => tracing::debug!(process = %self.id, %error, "not sent"),
+            tracing::debug!(process = %self.id, %error, "not sent");
         }
     }
 }

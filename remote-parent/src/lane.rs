@@ -106,9 +106,7 @@ struct LaneAnswer {
 impl Answer for LaneAnswer {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
         let message = ToChild::Object(call::ToChild::Return(answer));
-        let bytes = self.outlet.send(&message)?;
-        log::sent(self.process, &message, bytes);
-        Ok(())
+        self.outlet.send_after(&message, |bytes| log::sent(self.process, &message, bytes))
     }
 }
 

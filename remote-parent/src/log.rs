@@ -17,7 +17,7 @@ mod text;
 
 use text::text;
 
-/// A message has been sent to a process.
+/// A message is about to be sent to a process.
 pub(crate) fn sent(process: ProcessId, message: &ToChild<'_>, bytes: usize) {
     if *DETAIL > Detail::Nothing {
         let event = if let ToChild::Event(event) = message { Some(event) } else { None };

@@ -25,24 +25,35 @@ impl Outlet {
         Self { tx, message: Vec::new(), record: Vec::new() }
     }
 
-    /// Sends a message, in as many records as it takes; gives its length in bytes. Never blocks.
+    /// Sends a message, in as many records as it takes. Never blocks.
     ///
     /// # Errors
     ///
     /// [`OutletError`]; nothing of the message was sent, unless the link is closed.
-    pub fn send<M: Serialize>(&mut self, message: &M) -> Result<usize, OutletError> {
+    pub fn send<M: Serialize>(&mut self, message: &M) -> Result<(), OutletError> {
+        self.send_after(message, |_length| {})
+    }
+
+    /// Sends a message as [`send`](Self::send) does, after `log` has been told its length in bytes: so the peer cannot answer before it is
+    /// logged.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_after<M: Serialize>(&mut self, message: &M, log: impl FnOnce(usize)) -> Result<(), OutletError> {
         self.message.clear();
         codec::encode(message, &mut self.message)?;
         let length = self.message.len();
         let result = if length > MESSAGE_BYTES {
             Err(OutletError::TooLong { length, limit: MESSAGE_BYTES })
         } else {
+            log(length);
             record::split(&self.message, &mut self.record, |record| self.tx.send(record)).map_err(OutletError::Link)
         };
         if length > KEPT_BYTES {
             self.message = Vec::new();
         }
-        result.map(|()| length)
+        result
     }
 }
 

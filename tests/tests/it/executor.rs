@@ -63,6 +63,10 @@ impl Notes {
         self.0.lock().unwrap().push((text.into(), thread::current().id()));
     }
 
+    fn has(&self, text: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|(note, _)| note == text)
+    }
+
     /// All of it was here.
     #[track_caller]
     fn take(&self) -> Vec<String> {
@@ -205,11 +209,11 @@ every_transport! {
         let report = Gate::new();
         // It calls, and is killed in the middle of it: it has been lent something, perhaps, and cannot give it back.
         child.port().emit("call and report", &report.address()).unwrap();
-        pump.until(|| notes.0.lock().unwrap().iter().any(|(note, _)| note == "lends").then_some(()));
+        pump.until(|| notes.has("lends").then_some(()));
         let detached = setup.detaches();
         child.kill();
         pump.next(&detached);
-        pump.until(|| notes.0.lock().unwrap().iter().any(|(note, _)| note == "paper dropped").then_some(()));
+        pump.until(|| notes.has("paper dropped").then_some(()));
         let told = notes.take();
         assert_eq!(told[0], "attach");
         assert!(told.contains(&"paper dropped".to_owned()), "{told:?}");
@@ -238,7 +242,9 @@ every_transport! {
             };
             assert_eq!(text, "Ok(\"a paper\")");
             reading.join().unwrap();
-            assert!(notes.take().starts_with(&["lends".to_owned(), "is read".to_owned()]));
+            // What it was lent goes back.
+            pump.until(|| notes.has("paper dropped").then_some(()));
+            assert_eq!(notes.take(), ["lends", "is read", "paper dropped"]);
         }
     }
 

@@ -28,14 +28,14 @@ struct Scale {
 #[test]
 fn both_sides_agree_whatever_happens_memory() {
     let scale =
-        Scale { transport: Transport::Memory, steps: 10_000, children: 64, frames: 1000, loaders: 4, quiet: 500 };
+        Scale { transport: Transport::Memory, steps: 20_000, children: 64, frames: 1000, loaders: 4, quiet: 500 };
     stress("both_sides_agree_whatever_happens_memory", &scale);
 }
 
 /// A10: so with processes of their own.
 #[test]
 fn both_sides_agree_whatever_happens_ipc() {
-    let scale = Scale { transport: Transport::Ipc, steps: 4_000, children: 8, frames: 200, loaders: 3, quiet: 250 };
+    let scale = Scale { transport: Transport::Ipc, steps: 10_000, children: 8, frames: 200, loaders: 3, quiet: 250 };
     stress("both_sides_agree_whatever_happens_ipc", &scale);
 }
 
@@ -217,8 +217,8 @@ impl World {
                 self.living[living].frames.push(Known { name, tab, id: None });
                 self.command(side, living, Act::Register { tab });
             }
-            240..330 => self.close_frame(),
-            330..350 => self.move_frame(),
+            240..300 => self.close_frame(),
+            300..350 => self.move_frame(),
             350..400 => self.tell_all_processes(),
             400..404 => self.tell_all_frames(),
             404..500 => self.tell_a_frame(),
