@@ -102,7 +102,8 @@ impl Processes {
     }
 
     /// Calls `listener` when something goes wrong in the application's code: a module does not load, a listener takes another type than an
-    /// event carries, a listener panics, or a process that crashed is not started again. Without such a listener it is logged.
+    /// event carries, a listener panics, or a process that crashed is not started again. Without such a listener it is logged; where there is no
+    /// `tracing` subscriber either, it is a line on standard error.
     pub fn on_error(&self, listener: impl Fn(&Process, &ProcessError) + Send + Sync + 'static) -> ListenerId {
         self.loader.on_error(Arc::new(listener))
     }

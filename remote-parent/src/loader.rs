@@ -231,6 +231,10 @@ impl LoaderState {
         }
         if !heard {
             tracing::error!(process = %process.id(), loader = self.name, %error);
+            if !tracing::dispatcher::has_been_set() {
+                // Nobody would learn of it: as with a panic, that is worse than a line nobody asked for.
+                eprintln!("remote: process {}: {error}", process.id());
+            }
         }
     }
 

@@ -261,7 +261,8 @@ impl From<Stream> for Stdio {
 ///
 /// The new one is another [`Process`](crate::Process), started with the same options, which attaches as any does. A process that
 /// ended in good order, that had to be killed after it was asked to end, that is of another version or that broke the protocol is not
-/// started again.
+/// started again. The frames, callbacks and references of the old one are gone, and modules are loaded anew; open frames again when
+/// the new one attaches, by its [`name`](crate::Process::name).
 ///
 /// ```
 /// use std::time::Duration;

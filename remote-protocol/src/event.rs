@@ -24,6 +24,9 @@ use crate::value::Value;
 /// assert_eq!(RESIZED.name(), "resized");
 /// ```
 ///
+/// Applications find it as `remote_parent::Event` and `remote_child::Event`, which are the same type. A payload is emitted as a `&P`: for an
+/// `Event<String>` a `&String`.
+///
 /// Emitting or listening with it, the payload's type is checked when the program is compiled. On the wire it is tagged with a hash of
 /// the event's name and the type's, so that two programs that mean different types by it get an error. A named type whose
 /// *fields* change keeps its name: then change the application's version too.
