@@ -24,7 +24,7 @@ struct Scale {
     quiet: usize,
 }
 
-/// A10: 64 children, up to 1000 frames and 4 loaders: both sides' lists agree, and everything that is said is heard once, in order.
+/// A10: 64 children, 1000 frames and up to 4 loaders: both sides' lists agree, and everything that is said is heard once, in order.
 #[test]
 fn both_sides_agree_whatever_happens_memory() {
     let scale =
@@ -35,7 +35,7 @@ fn both_sides_agree_whatever_happens_memory() {
 /// A10: so with processes of their own.
 #[test]
 fn both_sides_agree_whatever_happens_ipc() {
-    let scale = Scale { transport: Transport::Ipc, steps: 10_000, children: 8, frames: 200, loaders: 3, quiet: 250 };
+    let scale = Scale { transport: Transport::Ipc, steps: 10_000, children: 64, frames: 1000, loaders: 3, quiet: 500 };
     stress("both_sides_agree_whatever_happens_ipc", &scale);
 }
 
@@ -181,8 +181,12 @@ impl World {
             setup,
         };
         world.add_side(world.setup.parent().first_loader().clone());
-        for _ in 0..scale.children / 2 {
+        for _ in 0..scale.children {
             world.spawn();
+        }
+        while world.frames() < scale.frames {
+            world.number += 1;
+            world.open();
         }
         world
     }
@@ -199,7 +203,7 @@ impl World {
 
     fn step(&mut self) {
         self.number += 1;
-        let frames: usize = self.living.iter().map(|living| living.frames.len()).sum();
+        let frames = self.frames();
         match self.random.below(1000) {
             0..12 if self.living.len() <= self.scale_children => self.spawn(),
             12..16 => self.end(false),
@@ -241,6 +245,10 @@ impl World {
                 self.command(side, living, Act::Hear);
             }
         }
+    }
+
+    fn frames(&self) -> usize {
+        self.living.iter().map(|living| living.frames.len()).sum()
     }
 
     fn any(&mut self) -> (usize, usize) {
