@@ -22,15 +22,17 @@ use crate::frame::Frame;
 use crate::hub::{Turns, after, lock};
 use crate::lane;
 use crate::log;
-use crate::options::Executor;
 use crate::process::{LastHeard, Streams};
+use crate::pump::Pump;
 use crate::watchdog::Watchdog;
 
 mod ending;
 mod pulse;
+pub(crate) mod waiting;
 
 use ending::Ending;
 use pulse::Pulse;
+use waiting::Waiting;
 
 /// The parent's end of what joins it with one process.
 pub(crate) struct Connection {
@@ -41,7 +43,9 @@ pub(crate) struct Connection {
     waker: OnceLock<Waker>,
     /// What the lanes other than the main one share.
     pub(crate) lane_budget: Budget,
-    executor: Option<Arc<dyn Executor>>,
+    pump: Option<Arc<Pump>>,
+    /// The calls that the executor has not come to.
+    pub(crate) waiting: Waiting,
     watchdog: Arc<Watchdog>,
     /// What the process's thread does before it handles the next message.
     local: Mutex<VecDeque<Local>>,
@@ -70,12 +74,7 @@ pub(crate) enum Local {
 }
 
 impl Connection {
-    pub(crate) fn new(
-        id: ProcessId,
-        session: Session,
-        executor: Option<Arc<dyn Executor>>,
-        watchdog: Arc<Watchdog>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(id: ProcessId, session: Session, pump: Option<Arc<Pump>>, watchdog: Arc<Watchdog>) -> Arc<Self> {
         Arc::new_cyclic(|weak| Self {
             id,
             weak: Weak::clone(weak),
@@ -83,7 +82,8 @@ impl Connection {
             link: OnceLock::new(),
             waker: OnceLock::new(),
             lane_budget: Budget::default(),
-            executor,
+            pump,
+            waiting: Waiting::default(),
             watchdog,
             local: Mutex::default(),
             child: OnceLock::new(),
@@ -137,8 +137,9 @@ impl Connection {
         self.service.get()
     }
 
-    pub(crate) const fn executor(&self) -> Option<&Arc<dyn Executor>> {
-        self.executor.as_ref()
+    /// What runs the application's code, if that is not the threads of the process.
+    pub(crate) const fn pump(&self) -> Option<&Arc<Pump>> {
+        self.pump.as_ref()
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -244,9 +245,12 @@ impl Connection {
         self.command(|session| session.close_frame(frame));
     }
 
-    /// Asks the process to end.
+    /// Asks the process to end. A child in a call that nobody will come to serve would not.
     pub(crate) fn ask_to_close(&self) {
         self.command(Session::close);
+        if self.pump.as_ref().is_some_and(|pump| pump.waits_with_us()) {
+            self.waiting.refuse();
+        }
     }
 
     /// Asks the process to end, and kills it when it has not ended in time.

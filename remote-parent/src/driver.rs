@@ -2,14 +2,12 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Instant;
 
-use remote_protocol::call;
 use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::event::Arrived;
 use remote_protocol::id::FrameId;
 use remote_protocol::message::{Event, Target, ToParent};
-use remote_protocol::service::Answer;
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Received;
 
@@ -23,7 +21,7 @@ use crate::loader::LoaderState;
 use crate::log;
 use crate::port;
 use crate::process::{self, Process, ProcessError};
-use crate::restart;
+use crate::restart::Restarting;
 
 /// Runs everything of one process, on its thread, until it is gone and everybody has been told.
 ///
@@ -68,11 +66,11 @@ impl Driver {
 
     /// Does something that runs code of the application.
     fn tell(&self, tell: impl FnOnce(&Self) + Send + 'static) {
-        match self.hub().executor() {
+        match self.hub().pump() {
             None => contained(|| tell(self)),
-            Some(executor) => {
+            Some(pump) => {
                 let driver = self.clone();
-                executor.execute(Box::new(move || contained(|| tell(&driver))));
+                pump.execute(move || contained(|| tell(&driver)));
             }
         }
     }
@@ -107,7 +105,7 @@ impl Driver {
         let connection = self.connection();
         let kind = message.kind();
         match connection.with_session(|session| session.receive(message))? {
-            Received::Event(event) => match self.hub().executor() {
+            Received::Event(event) => match self.hub().pump() {
                 None => {
                     contained(|| self.tell_event(&event));
                     self.connection().command(|session| session.handled(event.cost()));
@@ -136,13 +134,7 @@ impl Driver {
                     self.tell(move |driver| driver.hub().forget_unloaded(&loader));
                 }
             }
-            Received::Object(message) => match self.hub().executor() {
-                None => lane::handle(connection, message, &mut MainAnswer(connection))?,
-                Some(_) => {
-                    let message = message.into_owned();
-                    self.tell(move |driver| driver.serve(message, &mut MainAnswer(driver.connection())));
-                }
-            },
+            Received::Object(message) => lane::receive(connection, message, &MainAnswer(Arc::clone(connection)))?,
             Received::Trouble { loader, trouble } => {
                 let error = ProcessError::Child(trouble);
                 match self.hub().loader(loader) {
@@ -155,13 +147,6 @@ impl Driver {
         }
         connection.handled_message(kind);
         Ok(())
-    }
-
-    /// Serves a call on the executor, where nobody else would see a violation.
-    pub(crate) fn serve(&self, message: call::ToParent<'_>, answer: &mut dyn Answer) {
-        if let Err(violation) = lane::handle(self.connection(), message, answer) {
-            self.connection().violated(violation);
-        }
     }
 
     fn report(&self, loader: &LoaderState, error: &ProcessError) {
@@ -266,6 +251,7 @@ impl Driver {
     fn finish(&self) {
         let connection = self.connection();
         let frames = connection.with_session(|session| session.gone());
+        connection.waiting.refuse();
         self.run_local();
         let reason = connection.reason(self.hub().deadlines().stop);
         tracing::debug!(process = %self.process.id(), %reason, "detached");
@@ -274,14 +260,26 @@ impl Driver {
         for frame in frames {
             self.detach_frame(frame);
         }
-        if self.hub().executor().is_some() {
+        let restart = Restarting::after(&self.process, &reason);
+        let seen_by = self.seen_by();
+        let pumped = self.hub().pump().is_some();
+        if pumped {
             // Whoever waits may be the one that runs the executor.
             self.set_gone();
         }
-        self.tell(move |driver| {
-            contained(|| driver.tell_detach(&reason));
-            driver.set_gone();
-        });
+        self.tell(move |driver| driver.tell_detach(&reason));
+        if !pumped {
+            self.set_gone();
+        }
+        if let Some(restart) = restart {
+            restart.begin(seen_by);
+        }
+    }
+
+    /// The loaders that have the process, and the process as they see it.
+    fn seen_by(&self) -> Vec<(Arc<LoaderState>, Process)> {
+        let seen = |loader: Arc<LoaderState>| loader.process(self.process.id()).map(|process| (loader, process));
+        self.hub().all_loaders().into_iter().filter_map(seen).collect()
     }
 
     fn set_gone(&self) {
@@ -293,16 +291,13 @@ impl Driver {
         if let Some(service) = self.connection().service() {
             service.close();
         }
-        let mut told = Vec::new();
         for (loader, process, mut turn) in self.hub().detach_process(self.process.id()) {
             process.tell_detach(reason);
             for listener in iter::from_fn(|| lock(&loader.processes).detach_listener(&mut turn)) {
                 loader.contain(&process, "detach", || listener(&process, reason));
             }
             process.clear();
-            told.push((loader, process));
         }
-        restart::after(&self.process, told, reason);
     }
 }
 

@@ -14,10 +14,11 @@ use remote_protocol::state::parent::{Session, Settings};
 use crate::connection::{Connection, Local};
 use crate::frame::{self, Frame, FrameOptions, OpenError};
 use crate::loader::LoaderState;
-use crate::options::{Deadlines, Executor, ParentOptions};
+use crate::options::{Deadlines, ParentOptions};
 use crate::parent::AlreadyServed;
 use crate::port::EmitError;
 use crate::process::{self, Process};
+use crate::pump::Pump;
 use crate::watchdog::Watchdog;
 
 /// All that belongs to one parent. Every handle holds it; no user code runs while one of its locks is held.
@@ -25,6 +26,7 @@ use crate::watchdog::Watchdog;
 /// Locks are taken in this order: `members`, a connection's state, a loader's tables.
 pub(crate) struct Hub {
     options: ParentOptions,
+    pump: Option<Arc<Pump>>,
     members: Mutex<Members>,
     /// Notified when a connection goes.
     gone: Condvar,
@@ -57,8 +59,10 @@ pub(crate) type Turns<T> = Vec<(Arc<LoaderState>, T, Turn)>;
 
 impl Hub {
     pub(crate) fn new(options: ParentOptions) -> Arc<Self> {
+        let pump = options.executor.clone().map(Pump::new);
         Arc::new_cyclic(|hub| Self {
             options,
+            pump,
             members: Mutex::default(),
             gone: Condvar::new(),
             frames_opened: AtomicU32::new(0),
@@ -79,8 +83,9 @@ impl Hub {
         &self.options.version
     }
 
-    pub(crate) const fn executor(&self) -> Option<&Arc<dyn Executor>> {
-        self.options.executor.as_ref()
+    /// What runs the application's code, if that is not the threads of the processes.
+    pub(crate) const fn pump(&self) -> Option<&Arc<Pump>> {
+        self.pump.as_ref()
     }
 
     pub(crate) fn share(&self, shared: Arc<dyn Any + Send + Sync>) {
@@ -107,8 +112,7 @@ impl Hub {
             window: self.options.window,
             ..Settings::default()
         };
-        let connection =
-            Connection::new(id, Session::new(id, settings), self.options.executor.clone(), Arc::clone(&self.watchdog));
+        let connection = Connection::new(id, Session::new(id, settings), self.pump.clone(), Arc::clone(&self.watchdog));
         for loader in members.loaders.values() {
             loader.open_in(&connection);
         }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use remote_protocol::call::{self, Outcome, Request, Return};
+use remote_protocol::call::{self, Outcome, Return};
 use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
@@ -11,7 +11,7 @@ use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::service::Answer;
 use remote_protocol::state::Violation;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, waiting};
 use crate::hub::lock;
 use crate::log;
 
@@ -33,7 +33,7 @@ pub(crate) fn serve(connection: Arc<Connection>, id: LaneId, lane: Lane) {
 
 fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Violation> {
     let mut inlet = Inlet::new(lane.rx, connection.lane_budget.clone());
-    let answer = Arc::new(Mutex::new(LaneAnswer { process: connection.id(), outlet: Outlet::new(lane.tx) }));
+    let answer = LaneAnswer { process: connection.id(), outlet: Arc::new(Mutex::new(Outlet::new(lane.tx))) };
     loop {
         let message = match inlet.next(None) {
             Ok(message) => message,
@@ -45,19 +45,7 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
         log::received(connection.id(), &decoded, message.len());
         match decoded {
             ToParent::Object(call @ call::ToParent::Call(_)) if connection.is_running() => {
-                match connection.executor() {
-                    None => handle(connection, call, &mut *lock(&answer))?,
-                    Some(executor) => {
-                        // The child's thread sends nothing more on this lane before it has its answer.
-                        let (connection, answer) = (Arc::clone(connection), Arc::clone(&answer));
-                        let call = call.into_owned();
-                        executor.execute(Box::new(move || {
-                            if let Err(violation) = handle(&connection, call, &mut *lock(&answer)) {
-                                connection.violated(violation);
-                            }
-                        }));
-                    }
-                }
+                receive(connection, call, &answer)?;
             }
             message => return Err(Violation::WrongLane { message: message.kind(), lane: id }),
         }
@@ -65,12 +53,40 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
     }
 }
 
-/// Hands a message about objects to what serves them.
-pub(crate) fn handle(
-    connection: &Connection,
+/// Has a message about objects handled: on this thread or, where there is one, on the executor.
+pub(crate) fn receive(
+    connection: &Arc<Connection>,
     message: call::ToParent<'_>,
-    answer: &mut dyn Answer,
+    answer: &(impl Answer + Clone + Send + 'static),
 ) -> Result<(), Violation> {
+    let Some(pump) = connection.pump() else { return handle(connection, message, &mut answer.clone()) };
+    let on_pump = Arc::clone(connection);
+    match message.into_owned() {
+        call::ToParent::Call(call) => {
+            let Some(waiting) = connection.waiting.add(call, Box::new(answer.clone())) else { return Ok(()) };
+            pump.execute(move || {
+                if let Some((call, mut answer)) = on_pump.waiting.take(&waiting) {
+                    handle_alone(&on_pump, call::ToParent::Call(call), &mut *answer);
+                }
+            });
+        }
+        message @ call::ToParent::Release(_) => {
+            let mut answer = answer.clone();
+            pump.execute(move || handle_alone(&on_pump, message, &mut answer));
+        }
+    }
+    Ok(())
+}
+
+/// Handles a message where nobody else would see a violation.
+fn handle_alone(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn Answer) {
+    if let Err(violation) = handle(connection, message, answer) {
+        connection.violated(violation);
+    }
+}
+
+/// Hands a message about objects to what serves them.
+fn handle(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Violation> {
     match (connection.service(), message) {
         (Some(service), message) => match contain(|| service.handle(message, answer)) {
             Ok(handled) => Ok(handled?),
@@ -81,10 +97,7 @@ pub(crate) fn handle(
             }
         },
         (None, call::ToParent::Call(call)) => {
-            let asked = match call.request {
-                Request::Lookup { root, .. } => root.to_string(),
-                Request::Method { object, .. } => format!("object {object}"),
-            };
+            let asked = waiting::asked(&call.request);
             let error = Box::new(call::CallError::NotServed { asked });
             // A child that is gone does not wait for it.
             let _ = answer.send(Return { call: call.id, outcome: Outcome::Refused(error) });
@@ -98,22 +111,25 @@ pub(crate) fn handle(
     }
 }
 
+/// Answers the calls of one lane.
+#[derive(Clone)]
 struct LaneAnswer {
     process: ProcessId,
-    outlet: Outlet,
+    outlet: Arc<Mutex<Outlet>>,
 }
 
 impl Answer for LaneAnswer {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
         let message = ToChild::Object(call::ToChild::Return(answer));
-        self.outlet.send_after(&message, |bytes| log::sent(self.process, &message, bytes))
+        lock(&self.outlet).send_after(&message, |bytes| log::sent(self.process, &message, bytes))
     }
 }
 
 /// Answers the calls of the loop thread.
-pub(crate) struct MainAnswer<'a>(pub(crate) &'a Connection);
+#[derive(Clone)]
+pub(crate) struct MainAnswer(pub(crate) Arc<Connection>);
 
-impl Answer for MainAnswer<'_> {
+impl Answer for MainAnswer {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
         self.0.send(&ToChild::Object(call::ToChild::Return(answer)))
     }

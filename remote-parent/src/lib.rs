@@ -32,6 +32,7 @@ mod port;
 mod process;
 
 mod options;
+mod pump;
 mod restart;
 mod spawn;
 

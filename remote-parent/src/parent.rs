@@ -129,7 +129,8 @@ impl Parent {
 
     /// Ends all processes: they handle what was sent to them, end, and are killed when they have not by the stop deadline. What they sent
     /// has been told to its listeners when this comes back. With an [executor](crate::ParentOptions::executor) it does not wait for that:
-    /// what the executor has not run by then, its listeners do not hear.
+    /// what the executor has not run by then, its listeners do not hear. On the thread that runs the executor, calls that have not begun
+    /// are refused as disconnected, since nobody would come to serve them.
     ///
     /// # Blocking
     ///

@@ -6,52 +6,72 @@ use std::time::Instant;
 use crate::detach::DetachReason;
 use crate::hub::Hub;
 use crate::loader::LoaderState;
-use crate::options::Restart;
+use crate::options::{ProcessOptions, Restart};
 use crate::process::{self, Process, ProcessError};
-use crate::spawn;
+use crate::spawn::{self, StartError};
 
-/// A process is gone: starts another one, if its options say so. On a thread of its own, because starting waits. When there will be
-/// none, those who were told of the end are told that.
-pub(crate) fn after(process: &process::Shared, told: Vec<(Arc<LoaderState>, Process)>, reason: &DetachReason) {
-    let Restart::OnCrash { limit, within } = process.options().restart else { return };
-    let hub = process.hub();
-    if !reason.is_crash() || hub.is_closed() {
-        return;
-    }
-    let mut options = process.options().clone();
-    let now = Instant::now();
-    options.restarts.retain(|restart| now.duration_since(*restart) < within);
-    if options.restarts.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {
-        let reason = format!("it has been started again {limit} times within {within:?}");
-        return report(hub, told, reason);
-    }
-    options.restarts.push(now);
-    let (hub, starting) = (Arc::clone(hub), told.clone());
-    let parent = process.hub();
-    parent.begin_restart();
-    let restarted = thread::Builder::new().name("remote-restart".into()).spawn(move || {
-        if let Err(error) = spawn::start(&hub, options) {
-            report(&hub, starting, text(&error));
+/// Another process is to be started in the place of one that is gone. While there is one of these, the parent is not alone.
+pub(crate) struct Restarting {
+    hub: Arc<Hub>,
+    options: ProcessOptions,
+    /// Why it is not started after all.
+    refused: Option<String>,
+}
+
+impl Restarting {
+    /// What the options of a process that is gone say; `None` when it is not to be started again.
+    pub(crate) fn after(process: &process::Shared, reason: &DetachReason) -> Option<Self> {
+        let Restart::OnCrash { limit, within } = process.options().restart else { return None };
+        let hub = process.hub();
+        if !reason.is_crash() || hub.is_closed() {
+            return None;
         }
-        hub.end_restart();
-    });
-    if let Err(error) = restarted {
-        parent.end_restart();
-        report(parent, told, text(&error));
+        let mut options = process.options().clone();
+        let now = Instant::now();
+        options.restarts.retain(|restart| now.duration_since(*restart) < within);
+        let too_often = options.restarts.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let refused = too_often.then(|| format!("it has been started again {limit} times within {within:?}"));
+        options.restarts.push(now);
+        hub.begin_restart();
+        Some(Self { hub: Arc::clone(hub), options, refused })
+    }
+
+    /// Starts it, on a thread of its own, because starting waits. When there is none after all, those who saw the one before are told.
+    pub(crate) fn begin(mut self, seen_by: Vec<(Arc<LoaderState>, Process)>) {
+        if let Some(reason) = self.refused.take() {
+            return report(&self.hub, seen_by, reason);
+        }
+        let (hub, seen) = (Arc::clone(&self.hub), seen_by.clone());
+        let restarted = thread::Builder::new().name("remote-restart".into()).spawn(move || {
+            match spawn::start(&self.hub, self.options.clone()) {
+                // Nobody wants it any more.
+                Ok(_) | Err(StartError::ParentClosed) => {}
+                Err(error) => report(&self.hub, seen, text(&error)),
+            }
+        });
+        if let Err(error) = restarted {
+            report(&hub, seen_by, text(&error));
+        }
     }
 }
 
-/// Tells those who were told of the end, where all listeners are told: on the executor, if there is one.
-fn report(hub: &Hub, told: Vec<(Arc<LoaderState>, Process)>, reason: String) {
+impl Drop for Restarting {
+    fn drop(&mut self) {
+        self.hub.end_restart();
+    }
+}
+
+/// Tells those who saw the process, where all listeners are told: on the executor, if there is one.
+fn report(hub: &Hub, seen_by: Vec<(Arc<LoaderState>, Process)>, reason: String) {
     let error = ProcessError::NotRestarted { reason };
     let tell = move || {
-        for (loader, process) in &told {
+        for (loader, process) in &seen_by {
             loader.report(process, &error);
         }
     };
-    match hub.executor() {
+    match hub.pump() {
         None => tell(),
-        Some(executor) => executor.execute(Box::new(tell)),
+        Some(pump) => pump.execute(tell),
     }
 }
 

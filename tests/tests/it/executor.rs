@@ -6,7 +6,9 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use remote_object::{CallError, Callback, Exports, Remote};
-use remote_parent::{Deadlines, DetachReason, Executor, FrameOptions, ParentOptions, Process, Task};
+use remote_parent::{
+    Deadlines, DetachReason, Executor, FrameOptions, ParentOptions, Process, Restart, Task, Transport,
+};
 use tests::gate::Gate;
 use tests::modules::pumped::{Desk, Paper};
 
@@ -306,12 +308,9 @@ every_transport! {
             let said = heard::<Process, String>(&inner.parent().processes().port(), "said");
             let child = inner.spawn();
             child.port().emit("go", &()).unwrap();
-            // The child is in a call that nobody serves: it does not end by itself.
-            if let Err(error) = inner.close() {
-                assert!(error.killed().contains(&child.id()), "{error}");
-            }
-            // One that was killed may take a moment to be gone.
-            assert!(child.wait(PATIENCE).is_some());
+            // The child is in a call that nobody comes to serve: it is refused, and the child ends in good order.
+            inner.close().unwrap();
+            assert_eq!(child.detached(), Some(&DetachReason::Closed));
             assert!(notes.take().is_empty());
             said.none();
             if runs {
@@ -322,4 +321,27 @@ every_transport! {
             }
         }
     }
+}
+
+/// A21: a process that crashed is started again though nobody pumps, and whoever waits for the end of all of them waits for that one, too.
+#[test]
+fn a_process_is_started_again_while_nobody_pumps() {
+    const NAME: &str = "a_process_is_started_again_while_nobody_pumps";
+    let (setup, _pump) = pumped(Setup::new(NAME, Transport::Ipc), NAME);
+    let restart = Restart::OnCrash { limit: 1, within: Duration::from_secs(600) };
+    let first = setup.parent().processes().spawn_with(setup.options().restart(restart)).unwrap();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| setup.parent().wait());
+        first.kill();
+        let second = loop {
+            let mut processes = setup.parent().processes().iter();
+            match processes.find(|process| process.is_remote() && *process != first) {
+                Some(second) => break second,
+                None => thread::yield_now(),
+            }
+        };
+        assert!(!waiting.is_finished());
+        second.kill();
+    });
+    setup.close().unwrap();
 }

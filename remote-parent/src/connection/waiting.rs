@@ -1,0 +1,68 @@
+use std::sync::{Arc, Mutex};
+
+use remote_protocol::call::{self, CallError, Outcome, Request, Return};
+use remote_protocol::service::Answer;
+
+use crate::hub::lock;
+
+/// The calls that were handed to the executor and that it has not come to; as many as the process has lanes, at most.
+#[derive(Default)]
+pub(crate) struct Waiting(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Nobody will come to them.
+    refusing: bool,
+    calls: Vec<Arc<WaitingCall>>,
+}
+
+/// A call that is either served or refused, whichever comes first.
+pub(crate) struct WaitingCall(Mutex<Option<Handed>>);
+
+/// What a call came with.
+pub(crate) type Handed = (call::Call<'static>, Box<dyn Answer + Send>);
+
+impl Waiting {
+    /// Keeps a call until it is taken; `None` when it is refused at once.
+    pub(crate) fn add(&self, call: call::Call<'static>, answer: Box<dyn Answer + Send>) -> Option<Arc<WaitingCall>> {
+        let mut state = lock(&self.0);
+        if state.refusing {
+            drop(state);
+            refuse((call, answer));
+            return None;
+        }
+        let waiting = Arc::new(WaitingCall(Mutex::new(Some((call, answer)))));
+        state.calls.push(Arc::clone(&waiting));
+        Some(waiting)
+    }
+
+    /// Takes a call to serve it; `None` when it has been refused.
+    pub(crate) fn take(&self, call: &Arc<WaitingCall>) -> Option<Handed> {
+        lock(&self.0).calls.retain(|other| !Arc::ptr_eq(other, call));
+        lock(&call.0).take()
+    }
+
+    /// From now on nothing is served that has not begun.
+    pub(crate) fn refuse(&self) {
+        let mut state = lock(&self.0);
+        state.refusing = true;
+        let calls = std::mem::take(&mut state.calls);
+        drop(state);
+        let handed = calls.iter().filter_map(|call| lock(&call.0).take());
+        handed.for_each(refuse);
+    }
+}
+
+fn refuse((call, mut answer): Handed) {
+    let error = Box::new(CallError::Disconnected { method: asked(&call.request) });
+    // A child that is gone does not wait for it.
+    let _ = answer.send(Return { call: call.id, outcome: Outcome::Refused(error) });
+}
+
+/// What a request asks for, as far as the process's connection can tell.
+pub(crate) fn asked(request: &Request<'_>) -> String {
+    match request {
+        Request::Lookup { root, .. } => root.to_string(),
+        Request::Method { object, .. } => format!("object {object}"),
+    }
+}
