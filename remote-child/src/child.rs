@@ -2,6 +2,7 @@ use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use remote_protocol::contain::contain;
 use remote_protocol::id::LoaderId;
@@ -75,6 +76,13 @@ impl Child {
     #[must_use]
     pub fn loader_id(&self) -> LoaderId {
         self.loader.id
+    }
+
+    /// How long this process waits for its parent in a call, or in `emit` for room in the window, when it says nothing else: the
+    /// parent's call deadline, 30 s if that says nothing either.
+    #[must_use]
+    pub fn call_deadline(&self) -> Duration {
+        self.core().deadline()
     }
 
     /// How objects of the parent are called. For crates that bring objects.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use remote_protocol::call::{self, Outcome};
 use remote_protocol::codec;
@@ -94,6 +94,11 @@ impl Core {
         self.welcome.get().is_some_and(|welcome| welcome.remote)
     }
 
+    /// How long this process waits for the parent when it says nothing else.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.welcome.get().map_or(limits::CALL, |welcome| welcome.deadline)
+    }
+
     pub(crate) fn host(&self) -> Option<Arc<dyn Any + Send + Sync>> {
         self.host.as_ref()?()
     }
@@ -141,7 +146,10 @@ impl Core {
     }
 
     pub(crate) fn emit(&self, event: Event<'_>) -> Result<(), EmitError> {
-        let deadline = Instant::now() + limits::CALL;
+        let patience = self.deadline();
+        let now = Instant::now();
+        // A time that is too far away for the clock is as good as the default.
+        let deadline = now.checked_add(patience).unwrap_or(now + limits::CALL);
         loop {
             let admitted = self.session.borrow_mut().admit(&event);
             let full = match admitted {
@@ -157,7 +165,7 @@ impl Core {
                 _ => ControlFlow::Continue(message),
             })
             .map_err(|failure| match failure {
-                WaitFailure::Deadline => EmitError::Backlog { unhandled: full.unhandled, after: limits::CALL },
+                WaitFailure::Deadline => EmitError::Backlog { unhandled: full.unhandled, after: patience },
                 WaitFailure::Closed => EmitError::Disconnected,
             })?;
         }

@@ -44,7 +44,7 @@ impl<S: Subject> Port<S> {
     /// # Blocking
     ///
     /// When the parent's window of unhandled events is full (8 MiB, unless the parent has another), until it has handled some; at most
-    /// 30 s.
+    /// for the parent's call deadline, 30 s unless it has another.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ pub enum EmitError {
     /// The payload cannot be sent.
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    /// The parent has not handled enough of what was sent before, for 30 s.
+    /// The parent has not handled enough of what was sent before, for as long as this side waits.
     #[error("the parent left {unhandled} bytes unhandled for {after:?}")]
     Backlog {
         /// What lies unhandled, in bytes.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use remote_protocol::call::{CallError, Outcome, Release, Request};
 use remote_protocol::id::{CallId, LentId};
-use remote_protocol::limits::CALL;
 use remote_protocol::payload::{Location, Reference};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 
@@ -49,11 +48,11 @@ pub(crate) trait Loop: Send + Sync {
 }
 
 impl Calling {
-    pub(crate) fn new(caller: Arc<dyn Caller>, looper: Arc<dyn Loop>) -> Arc<Self> {
+    pub(crate) fn new(caller: Arc<dyn Caller>, looper: Arc<dyn Loop>, deadline: Duration) -> Arc<Self> {
         Arc::new(Self {
             caller,
             looper,
-            deadline_millis: AtomicU64::new(u64::try_from(CALL.as_millis()).unwrap_or(u64::MAX)),
+            deadline_millis: AtomicU64::new(millis(deadline)),
             proxies: Mutex::default(),
             // The parent limits how many it takes.
             callbacks: Mutex::new(Lent::new(usize::MAX)),
@@ -67,8 +66,7 @@ impl Calling {
     }
 
     pub(crate) fn set_deadline(&self, deadline: Duration) {
-        let millis = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
-        self.deadline_millis.store(millis, Ordering::Relaxed);
+        self.deadline_millis.store(millis(deadline), Ordering::Relaxed);
     }
 
     /// Sends a request, which refers to what `kept` gives, and gives its outcome to `take`. `name` is for errors.
@@ -308,6 +306,10 @@ impl Drop for MadeCallback {
             self.calling.looper.forget(self.id);
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Locks a table of ours. No code of the application runs under these locks.

@@ -43,7 +43,7 @@ struct Extension(Rc<Closures>);
 impl Extension {
     fn new(child: &Child) -> Self {
         let looper = Arc::new(LoopHandle(child.handle()));
-        let calling = Calling::new(child.caller(), looper);
+        let calling = Calling::new(child.caller(), looper, child.call_deadline());
         let closures = Closures::new(Arc::clone(&calling));
         child.serve(Rc::clone(&closures) as Rc<dyn Callbacks>, Arc::new(Late(calling)));
         Self(closures)

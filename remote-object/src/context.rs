@@ -74,7 +74,7 @@ impl Context {
         Callback::new(self.closures.add(self.child.clone(), Location::caller(), call))
     }
 
-    /// How long calls of this process may take from now on; 30 s if nothing is said.
+    /// How long calls of this process may take from now on; the parent's call deadline, 30 s, if nothing is said.
     pub fn set_call_deadline(&self, deadline: Duration) {
         self.closures.calling.set_deadline(deadline);
     }

@@ -110,6 +110,7 @@ impl Hub {
             application: self.options.version.clone(),
             remote,
             window: self.options.window,
+            deadline: self.options.deadlines.call,
             ..Settings::default()
         };
         let connection = Connection::new(id, Session::new(id, settings), self.pump.clone(), Arc::clone(&self.watchdog));

@@ -108,6 +108,8 @@ pub type Task = Box<dyn FnOnce() + Send>;
 pub struct Deadlines {
     /// From starting a process to its accepted hello. 5 s.
     pub start: Duration,
+    /// How long a child waits for the parent in a call, or in `emit` for room in the window, when it says nothing else. 30 s.
+    pub call: Duration,
     /// From asking a process to stop to killing it. 1 s.
     pub stop: Duration,
     /// How long a process may leave something it was sent unhandled before it counts as unresponsive. 3 s.
@@ -116,7 +118,7 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { start: limits::START, stop: limits::STOP, unresponsive: limits::UNRESPONSIVE }
+        Self { start: limits::START, call: limits::CALL, stop: limits::STOP, unresponsive: limits::UNRESPONSIVE }
     }
 }
 

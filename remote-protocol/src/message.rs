@@ -1,6 +1,7 @@
 //! The messages, one enum per direction, so that one sent the wrong way does not compile.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -270,6 +271,8 @@ pub struct Welcome {
     pub remote: bool,
     /// What the child's unhandled events may cost together.
     pub window: u64,
+    /// How long the child waits for the parent, in a call or for room in the window, when it says nothing else.
+    pub deadline: Duration,
 }
 
 /// An event on its way between two ports of the same kind.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use crate::call::{self, Invoke, Release};
 use crate::id::{FrameId, LoaderId, ProcessId};
@@ -39,13 +40,21 @@ pub struct Settings {
     pub remote: bool,
     /// What may be unhandled each way; see [`ToChild::cost`].
     pub window: u64,
+    /// How long the child waits for the parent when it says nothing else.
+    pub deadline: Duration,
     /// How many frames the process may have.
     pub frames: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { application: String::new(), remote: true, window: limits::WINDOW_BYTES as u64, frames: limits::FRAMES }
+        Self {
+            application: String::new(),
+            remote: true,
+            window: limits::WINDOW_BYTES as u64,
+            deadline: limits::CALL,
+            frames: limits::FRAMES,
+        }
     }
 }
 
@@ -327,6 +336,7 @@ impl Session {
             process: self.process,
             remote: self.settings.remote,
             window: self.settings.window,
+            deadline: self.settings.deadline,
         }));
         self.phase = Phase::Running;
         Received::Ready

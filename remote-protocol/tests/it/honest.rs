@@ -8,6 +8,7 @@ use remote_protocol::call::{self, Call, CallError, Invoke, Outcome, Release, Rep
 use remote_protocol::codec;
 use remote_protocol::event::{self, PayloadError};
 use remote_protocol::id::{CallId, FrameId, LentId, LoaderId, ProcessId};
+use remote_protocol::limits::CALL;
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
 use remote_protocol::payload::{Fingerprint, Form, Location, Payload, Reference};
 use remote_protocol::value::Value;
@@ -55,8 +56,11 @@ pub(crate) fn to_child() -> Vec<(&'static str, Vec<u8>)> {
     let failed = Outcome::Failed { report: Box::new(report.clone()), error: bytes(&"x") };
     let invoke = |argument| object(call::ToChild::Invoke(Invoke { callback: OBJECT, argument }));
     let mut named: Vec<(&'static str, ToChild<'static>)> = vec![
-        ("welcome", ToChild::Welcome(Welcome { process: PROCESS, remote: true, window: 8 << 20 })),
-        ("welcome-hosted", ToChild::Welcome(Welcome { process: PROCESS, remote: false, window: u64::MAX })),
+        ("welcome", ToChild::Welcome(Welcome { process: PROCESS, remote: true, window: 8 << 20, deadline: CALL })),
+        (
+            "welcome-hosted",
+            ToChild::Welcome(Welcome { process: PROCESS, remote: false, window: u64::MAX, deadline: CALL }),
+        ),
         ("refuse", ToChild::Refuse(versions("2.0"))),
         ("open-loader", ToChild::OpenLoader { loader: LoaderId::FIRST }),
         ("unload", ToChild::Unload { loader: LoaderId::FIRST, reason: "upgrade".into() }),

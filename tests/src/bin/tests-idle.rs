@@ -13,7 +13,8 @@ use tests::modules::answer_to;
 
 fn main() -> Result<(), Box<dyn Error>> {
     remote_child::init();
-    let deadlines = Deadlines { unresponsive: Duration::from_millis(200), start: PATIENCE, stop: PATIENCE };
+    let deadlines =
+        Deadlines { unresponsive: Duration::from_millis(200), start: PATIENCE, stop: PATIENCE, ..Deadlines::default() };
     let parent = Parent::with_options(ParentOptions::new().deadlines(deadlines))?;
     for module in ["basics", "ending", "frames"] {
         parent.remote_require(&format!("tests::modules::{module}"), this_module!())?;

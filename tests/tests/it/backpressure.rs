@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use remote_parent::{EmitError, ParentOptions, Process};
+use remote_parent::{Deadlines, EmitError, ParentOptions, Process};
 use tests::gate::{Gate, wait_at};
 
 use crate::harness::{Events, PATIENCE, Setup, every_transport, heard, sync};
@@ -100,6 +100,25 @@ every_transport! {
         sync(&child);
     }
 
+    /// A8: a child waits for its parent no longer than for the call deadline; that it could not emit is an error, and it goes on.
+    fn a_child_waits_in_emit_for_the_call_deadline_at_most(setup) {
+        const NAME: &str = "a_child_waits_in_emit_for_the_call_deadline_at_most";
+        let deadlines =
+            Deadlines { start: PATIENCE, call: Duration::from_millis(50), stop: PATIENCE, ..Deadlines::default() };
+        let setup = Setup::impatient(NAME, setup.transport(), ParentOptions::new().window(WINDOW).deadlines(deadlines));
+        setup.require("flood");
+        setup.require("basics");
+        let child = setup.spawn();
+        let (gate, report) = (Gate::new(), Gate::new());
+        let address = gate.address();
+        child.port().once("flooded", move |_process, _: (u32, Vec<u8>)| wait_at(&address));
+        child.port().emit("flood", &(report.address(), 100, LOAD)).unwrap();
+        let (waiting, said) = (gate.arrival(), report.arrival().text());
+        assert!(said.contains("Backlog") && said.contains("50ms"), "{said}");
+        waiting.let_go();
+        sync(&child);
+    }
+
     /// A8: two processes that flood each other's parent and are flooded by it, all at once, come to an end.
     fn both_sides_may_flood_each_other(setup) {
         let setup = small(setup, "both_sides_may_flood_each_other");
@@ -148,7 +167,12 @@ mod stopped {
 
     impl Crowd {
         fn start(name: &str) -> Self {
-            let deadlines = Deadlines { start: PATIENCE, stop: PATIENCE, unresponsive: Duration::from_millis(200) };
+            let deadlines = Deadlines {
+                start: PATIENCE,
+                stop: PATIENCE,
+                unresponsive: Duration::from_millis(200),
+                ..Deadlines::default()
+            };
             let options = ParentOptions::new().deadlines(deadlines).window(WINDOW);
             let setup = Setup::impatient(name, Transport::Ipc, options);
             setup.require("flood");
