@@ -7,4 +7,5 @@ pub mod gate;
 pub mod interfaces;
 pub mod modules;
 pub mod objects;
+pub mod raw;
 pub mod samples;

@@ -4,6 +4,10 @@ use std::env;
 use std::process::{Command, exit};
 
 use tests::gate::{Report, wait_at};
+use tests::raw::Raw;
+
+/// The last piece of a message, of a kind that does not exist.
+const GARBAGE: [u8; 4] = [0, 0xff, 0xff, 0xff];
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -26,6 +30,25 @@ fn main() {
         Some("waits") => {
             wait_at(&arguments[3]);
             remote_child::init();
+        }
+        // Something that is no message, before hello or after it.
+        Some("says garbage") => {
+            let mut raw = Raw::connect(&arguments[1]);
+            raw.say(&GARBAGE);
+            raw.wait_for_the_end();
+        }
+        Some("goes mad") => {
+            let mut raw = Raw::connect(&arguments[1]);
+            raw.greet("1.0");
+            raw.say(&GARBAGE);
+            raw.wait_for_the_end();
+        }
+        // A message that is in order, but not now.
+        Some("greets twice") => {
+            let mut raw = Raw::connect(&arguments[1]);
+            raw.greet("1.0");
+            raw.greet("1.0");
+            raw.wait_for_the_end();
         }
         other => panic!("{other:?} is no way to be a misfit"),
     }

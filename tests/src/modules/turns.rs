@@ -58,6 +58,25 @@ fn main(child: &Child) {
         }
         Ok::<_, CallError>(())
     });
+    answer(child, "use and release", |child, (threads, rounds): (u32, u32)| {
+        let workshop = child.remote().require::<dyn Workshop>("workshop")?;
+        for number in 0..threads {
+            let (workshop, handle) = (workshop.clone(), child.handle());
+            thread::spawn(move || {
+                let used = (0..rounds).try_for_each(|_| {
+                    let item = workshop.make(&format!("item of {number}"))?;
+                    // The loop drops its own while this one is on its way.
+                    let own = item.clone();
+                    handle.run(move |_child| drop(own)).expect("the loop runs");
+                    workshop.is_original(item).map(|original| assert!(original, "the item made last"))
+                });
+                let run =
+                    handle.run(move |child| child.process().port().emit("used", &used).expect("the parent is there"));
+                run.expect("the loop runs");
+            });
+        }
+        Ok::<_, CallError>(())
+    });
     waiting(child);
 }
 

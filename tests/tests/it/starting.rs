@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use remote_parent::{Deadlines, EmitError, ParentOptions, ProcessOptions, StartError, Transport};
+use remote_parent::{Deadlines, DetachReason, EmitError, ParentOptions, ProcessOptions, StartError, Transport};
+use remote_protocol::state::Violation;
 use tests::gate::Gate;
 
 use crate::harness::{CHILD, MISFIT, PATIENCE, Setup, Watchdog, every_transport, sync};
@@ -51,6 +52,32 @@ fn a_program_that_ends_before_hello_is_an_error_that_says_how() {
     assert!(error.to_string().contains("tests-misfit"), "{error}");
     let error = fails(&setup, misfit("aborts"));
     assert!(matches!(&error, StartError::Exited { status, .. } if status.code().is_none()), "{error:?}");
+}
+
+/// A8: a program that connects and says something else than hello is killed, and is an error that says what was wrong.
+#[test]
+fn a_program_that_does_not_say_hello_is_killed() {
+    let setup = setup("a_program_that_does_not_say_hello_is_killed");
+    let error = fails(&setup, misfit("says garbage"));
+    assert!(matches!(&error, StartError::Violation(Violation::Malformed(_))), "{error:?}");
+}
+
+/// A8: a child that breaks the protocol is killed, and its detach says which rule it broke; the others hear nothing of it.
+#[test]
+fn a_child_that_breaks_the_protocol_is_ended() {
+    let setup = setup("a_child_that_breaks_the_protocol_is_ended");
+    setup.require("basics");
+    let witness = setup.parent().processes().spawn_with(misfit("is the same")).expect("a good child starts");
+    let detached = setup.detaches();
+    for (how, expected) in [("goes mad", "malformed message"), ("greets twice", "Hello")] {
+        let bad = setup.parent().processes().spawn_with(misfit(how)).expect("it says hello");
+        let (process, reason) = detached.next();
+        assert_eq!(process, bad);
+        assert!(matches!(&reason, DetachReason::Violation(_)), "{reason:?}");
+        assert!(reason.to_string().contains(expected), "{reason}");
+        sync(&witness);
+    }
+    detached.none();
 }
 
 /// A8: a program that never says hello is killed at the deadline, and is an error that names it.

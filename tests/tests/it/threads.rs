@@ -139,6 +139,22 @@ every_transport! {
         assert_eq!(ask::<Vec<String>, _>(&child, "noted so far", &()), expected);
     }
 
+    /// B7: the release of an object does not overtake a use of it that is on its way on another lane.
+    fn no_release_overtakes_a_use_on_another_lane(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("turns");
+        let child = setup.spawn();
+        let used = heard::<Process, Result<(), CallError>>(&child.port(), "used");
+        ask::<(), _>(&child, "use and release", &(4, 200));
+        for (_, used) in used.take(4) {
+            used.unwrap();
+        }
+        // All of them go in the end.
+        for _ in 0..4 * 200 {
+            objects.dropped.recv().unwrap();
+        }
+    }
+
     /// B5: as many threads as there are lanes are in calls at once; more wait for a lane, and get it.
     fn more_threads_than_lanes_call_at_once(setup) {
         let _objects = Objects::served(setup.parent());
