@@ -202,6 +202,7 @@ impl Core {
         mut done: impl FnMut(ToChild<'_>) -> ControlFlow<(), ToChild<'_>>,
     ) -> Result<(), WaitFailure> {
         loop {
+            self.lanes.rest();
             let flow = self.inlet.next(Some(deadline), |bytes| {
                 let Ok(message) = codec::decode::<ToChild<'_>>(bytes) else {
                     // The loop finds out again, and ends.
@@ -212,6 +213,10 @@ impl Core {
                     && self.session.borrow_mut().credit(cost).is_err()
                 {
                     return ControlFlow::Break(Err(WaitFailure::Closed));
+                }
+                if let ToChild::Object(call::ToChild::Released { batches }) = message {
+                    let acknowledged = self.lanes.acknowledged(batches);
+                    return acknowledged.map_or(ControlFlow::Break(Err(WaitFailure::Closed)), ControlFlow::Continue);
                 }
                 match done(message) {
                     ControlFlow::Break(()) => return ControlFlow::Break(Ok(())),

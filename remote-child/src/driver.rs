@@ -118,6 +118,7 @@ fn receive(core: &Rc<Core>) -> Result<Step, Violation> {
         Err(Pause::TimedOut) => {
             let message = core.session().borrow_mut().idle();
             core.send(message);
+            core.lanes.rest();
             core.inlet().next(None, |message| handle_contained(core, message))
         }
         next => next,
@@ -167,11 +168,14 @@ fn handle(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
                 callbacks.invoke(invoke);
             }
         }
-        Received::Object(call::ToChild::Release(release)) => {
+        Received::Object(call::ToChild::Release(releases)) => {
             if let Some(callbacks) = core.callbacks() {
-                callbacks.release(release);
+                releases.iter().for_each(|release| callbacks.release(*release));
             }
+            let message = core.session().borrow_mut().released();
+            core.send(message);
         }
+        Received::Object(call::ToChild::Released { batches }) => core.lanes.acknowledged(batches)?,
         Received::Close => return Ok(Step::End(Ended::Closed)),
         Received::Nothing => {}
     }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +14,9 @@ use remote_protocol::limits::{CALL, LANES, RECORD_BYTES};
 use remote_protocol::link::{Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::record::Budget;
+use remote_protocol::releases::{Due, Releases};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
+use remote_protocol::state::Violation;
 
 use crate::child::LoopEnded;
 use crate::core::Core;
@@ -25,7 +28,9 @@ use crate::core::Core;
 pub(crate) struct Lanes {
     this: Weak<Self>,
     link: Arc<dyn Link>,
-    outlet: Mutex<Outlet>,
+    outlet: Mutex<MainOutlet>,
+    /// What threads of ours have let go of. Locked for a moment only, also while `outlet` is.
+    releases: Mutex<Releases>,
     calls: AtomicU32,
     pool: Mutex<Pool>,
     /// Notified when a lane is put back into the pool.
@@ -38,6 +43,13 @@ pub(crate) struct Lanes {
 }
 
 pub(crate) type Task = Box<dyn FnOnce(&Core) + Send>;
+
+/// The sending end of the main lane.
+struct MainOutlet {
+    outlet: Outlet,
+    /// The releases that are being sent.
+    batch: Vec<Release>,
+}
 
 #[derive(Default)]
 struct Pool {
@@ -54,7 +66,8 @@ impl Lanes {
         let lanes = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             link,
-            outlet: Mutex::new(Outlet::new(main.tx)),
+            outlet: Mutex::new(MainOutlet { outlet: Outlet::new(main.tx), batch: Vec::new() }),
+            releases: Mutex::default(),
             calls: AtomicU32::new(0),
             pool: Mutex::default(),
             returned: Condvar::new(),
@@ -65,10 +78,33 @@ impl Lanes {
         (lanes, main.rx)
     }
 
-    /// Sends on the main lane, from any thread. Never blocks.
+    /// Sends on the main lane, from any thread, and what was let go of before. Never blocks.
     pub(crate) fn send(&self, message: &ToParent<'_>) -> Result<(), OutletError> {
-        // An encoder that panicked left nothing behind: every message starts anew.
-        self.outlet.lock().unwrap_or_else(PoisonError::into_inner).send(message)
+        let mut main = self.main_outlet();
+        self.send_releases(&mut main);
+        main.outlet.send(message)
+    }
+
+    /// The loop is about to sleep: nothing that was let go of rests meanwhile, if it can be sent.
+    pub(crate) fn rest(&self) {
+        while !self.releases().rest() {
+            self.send_releases(&mut self.main_outlet());
+        }
+    }
+
+    /// The parent has handled so many batches of what was let go of.
+    pub(crate) fn acknowledged(&self, batches: u32) -> Result<(), Violation> {
+        self.releases().acknowledged(batches)
+    }
+
+    fn send_releases(&self, main: &mut MainOutlet) {
+        while self.releases().take(&mut main.batch) {
+            let releases = Cow::Borrowed(main.batch.as_slice());
+            if main.outlet.send(&ToParent::Object(call::ToParent::Release(releases))).is_err() {
+                // A parent that is gone has let go of everything already.
+                self.releases().close();
+            }
+        }
     }
 
     pub(crate) fn post(&self, task: Task) -> Result<(), LoopEnded> {
@@ -89,6 +125,8 @@ impl Lanes {
     pub(crate) fn end(&self) -> Option<VecDeque<Task>> {
         let late = self.lock_late().take();
         drop(late);
+        // The parent lets go of everything by itself.
+        self.releases().close();
         self.tasks().take()
     }
 
@@ -114,6 +152,15 @@ impl Lanes {
         if let Some(late) = late {
             late.late(call, outcome);
         }
+    }
+
+    fn main_outlet(&self) -> MutexGuard<'_, MainOutlet> {
+        // An encoder that panicked left nothing behind: every message starts anew.
+        self.outlet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn releases(&self) -> MutexGuard<'_, Releases> {
+        self.releases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_late(&self) -> MutexGuard<'_, Option<Arc<dyn LateReturns>>> {
@@ -269,8 +316,14 @@ impl Caller for Lanes {
     }
 
     fn release(&self, release: Release) {
-        // A parent that is gone has let go of everything already.
-        let _ = self.send(&ToParent::Object(call::ToParent::Release(release)));
+        let due = self.releases().add(release);
+        match due {
+            Due::Later => {}
+            Due::Now => self.send_releases(&mut self.main_outlet()),
+            // Our own loop is awake, and comes to it.
+            Due::Wake if Core::of_this_thread(self).is_some() => {}
+            Due::Wake => self.waker.wake(),
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use remote_protocol::call::Root;
 use remote_protocol::id::ProcessId;
-use remote_protocol::limits::NAME_BYTES;
+use remote_protocol::limits::{NAME_BYTES, REFERENCES};
 use remote_protocol::service::{Notify, Serve, Service};
 
 use crate::interface::Interface;
@@ -42,6 +43,16 @@ impl Exports {
     /// As [`module`](Self::module).
     pub fn global<T: Interface + ?Sized>(&self, name: &str, object: Arc<T>) -> Result<(), ExportError> {
         self.roots.insert(Root::Global(name.to_owned().into()), name, Arc::new(Exported(object)))
+    }
+
+    /// How many objects one process may have references to at any time, and how many callbacks of one may be held; 16,384 if
+    /// nothing is said. It is for processes that are served from now on, so say it before [`serve`](Self::serve).
+    ///
+    /// Past it, what would send one more is an error that names the limit: in the process's call, which gives
+    /// [`CallError`](crate::CallError), or where a callback is called with one,
+    /// [`CallbackError::Unsendable`](crate::CallbackError::Unsendable).
+    pub fn limit_references(&self, references: usize) {
+        self.roots.limit.store(references, Ordering::Relaxed);
     }
 
     /// What the children have of the parent, and the parent of the children.
@@ -94,10 +105,17 @@ pub enum ExportError {
 }
 
 /// The exports, and the processes that may ask for them.
-#[derive(Default)]
 pub(crate) struct Roots {
     objects: Mutex<HashMap<Root<'static>, Arc<dyn Object>>>,
     servings: Mutex<Vec<Arc<Serving>>>,
+    /// References each process that is served from now on may have, and callbacks that may be held of it.
+    limit: AtomicUsize,
+}
+
+impl Default for Roots {
+    fn default() -> Self {
+        Self { objects: Mutex::default(), servings: Mutex::default(), limit: AtomicUsize::new(REFERENCES) }
+    }
 }
 
 impl Roots {
@@ -139,7 +157,7 @@ pub(crate) struct Server(pub(crate) Arc<Roots>);
 
 impl Serve for Server {
     fn open(&self, _process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service> {
-        let serving = Serving::new(Arc::downgrade(&self.0), child);
+        let serving = Serving::new(Arc::downgrade(&self.0), child, self.0.limit.load(Ordering::Relaxed));
         self.0.servings().push(Arc::clone(&serving));
         Arc::new(ProcessService(serving))
     }

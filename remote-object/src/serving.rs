@@ -10,7 +10,6 @@ use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, 
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::id::{CallId, LentId};
-use remote_protocol::limits::REFERENCES;
 use remote_protocol::payload::{Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Answer, Notify, NotifyError, Service};
 use remote_protocol::value::{self, ReferenceKind};
@@ -28,6 +27,8 @@ pub(crate) struct Serving {
     roots: Weak<Roots>,
     child: Arc<dyn Notify>,
     tables: Mutex<Tables>,
+    /// Objects that may be lent at any time, and callbacks that may be held.
+    limit: usize,
     /// The methods that are being served at this moment; as many as the process has lanes, at most.
     under_way: Mutex<Vec<&'static str>>,
     closed: AtomicBool,
@@ -41,12 +42,13 @@ struct Tables {
 }
 
 impl Serving {
-    pub(crate) fn new(roots: Weak<Roots>, child: Arc<dyn Notify>) -> Arc<Self> {
-        let tables = Tables { objects: Lent::new(REFERENCES), ids: HashMap::new(), callbacks: Held::default() };
+    pub(crate) fn new(roots: Weak<Roots>, child: Arc<dyn Notify>, limit: usize) -> Arc<Self> {
+        let tables = Tables { objects: Lent::new(limit), ids: HashMap::new(), callbacks: Held::default() };
         Arc::new(Self {
             roots,
             child,
             tables: Mutex::new(tables),
+            limit,
             under_way: Mutex::default(),
             closed: AtomicBool::new(false),
         })
@@ -86,7 +88,7 @@ impl Serving {
     /// Takes back a reference that was not sent after all.
     pub(crate) fn take_back(&self, id: LentId) {
         // Fails only when the process has gone meanwhile.
-        let _ = self.release(id, 1);
+        let _ = self.release(&[Release { id, count: 1 }]);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -119,10 +121,10 @@ impl Serving {
                     arrivals: Arrivals::default(),
                 };
                 let mut tables = self.tables();
-                if tables.callbacks.len() >= REFERENCES && !tables.callbacks.contains(id) {
+                if tables.callbacks.len() >= self.limit && !tables.callbacks.contains(id) {
                     drop(tables);
                     self.child.release(Release { id, count: 1 });
-                    return Err(format!("more than {REFERENCES} callbacks of one process"));
+                    return Err(format!("more than {} callbacks of one process", self.limit));
                 }
                 let held = tables.callbacks.arrive(id, make);
                 Ok(Arrival::Callback(AnyCallback::Held(held)))
@@ -199,15 +201,25 @@ impl Serving {
         Ok(Outcome::Done(Payload { bytes, references: vec![Reference::Object(id)] }))
     }
 
-    fn release(&self, id: LentId, count: u32) -> Result<(), LentError> {
+    /// Takes references back, those before an invalid one too.
+    fn release(&self, releases: &[Release]) -> Result<(), Abuse> {
         let mut tables = self.tables();
-        let gone = tables.objects.release(id, count)?;
-        if let Some(gone) = &gone {
-            tables.ids.remove(&gone.key());
-        }
+        let mut gone = Vec::new();
+        let mut release = |Release { id, count }: Release| {
+            let object = tables.objects.release(id, count).map_err(|error| {
+                let lent = if let LentError::TooMany { lent } = error { lent } else { 0 };
+                Abuse::Release { id, count, lent }
+            })?;
+            if let Some(object) = object {
+                tables.ids.remove(&object.key());
+                gone.push(object);
+            }
+            Ok(())
+        };
+        let released = releases.iter().try_for_each(|one| release(*one));
         drop(tables);
-        let_go(gone);
-        Ok(())
+        gone.into_iter().for_each(let_go);
+        released
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -237,12 +249,9 @@ impl Service for ProcessService {
     fn handle(&self, message: ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Abuse> {
         match message {
             ToParent::Call(call) => self.0.call(call, answer),
-            ToParent::Release(Release { id, count }) => {
-                self.0.release(id, count).map_err(|error| {
-                    let lent = if let LentError::TooMany { lent } = error { lent } else { 0 };
-                    Abuse::Release { id, count, lent }
-                })?;
-            }
+            ToParent::Release(releases) => return self.0.release(&releases),
+            // The parent's own business.
+            ToParent::Released { .. } => {}
         }
         Ok(())
     }
@@ -257,7 +266,7 @@ impl Service for ProcessService {
         let objects = tables.objects.drain();
         tables.ids.clear();
         drop(tables);
-        objects.into_iter().for_each(|object| let_go(Some(object)));
+        objects.into_iter().for_each(let_go);
         if let Some(roots) = self.0.roots.upgrade() {
             roots.forget(&self.0);
         }
@@ -265,7 +274,7 @@ impl Service for ProcessService {
 }
 
 /// Drops an object outside all locks: its destructor is the application's, and may panic.
-fn let_go(object: Option<Arc<dyn Object>>) {
+fn let_go(object: Arc<dyn Object>) {
     if let Err(panic) = contain(|| drop(object)) {
         tracing::error!(%panic, "an object's destructor panicked");
     }

@@ -12,6 +12,7 @@ use remote_protocol::id::{FrameId, LaneId, LoaderId, ProcessId};
 use remote_protocol::link::{self, Link, SendError, Waker};
 use remote_protocol::message::{Event, ToChild};
 use remote_protocol::record::Budget;
+use remote_protocol::releases::Due;
 use remote_protocol::service::{Notify, NotifyError, Serve, Service};
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Session;
@@ -156,8 +157,8 @@ impl Connection {
     pub(crate) fn command<'a, M: Sendable<'a>>(&self, command: impl FnOnce(&mut Session) -> Option<M>) -> Option<()> {
         let mut state = lock(&self.state);
         let message = command(&mut state.session)?;
-        if let (Some(message), Some(outlet)) = (message.sendable(), &mut state.outlet) {
-            self.send_on(outlet, &message);
+        if let Some(message) = message.sendable() {
+            self.send_on(&mut state, &message);
         }
         let outstanding = state.session.unhandled() > 0;
         drop(state);
@@ -167,9 +168,23 @@ impl Connection {
 
     /// Sends a message that needs no decision, such as the answer to a call.
     pub(crate) fn send(&self, message: &ToChild<'_>) -> Result<(), OutletError> {
-        match &mut lock(&self.state).outlet {
+        let mut state = lock(&self.state);
+        self.send_releases(&mut state);
+        match &mut state.outlet {
             Some(outlet) => outlet.send_after(message, |bytes| log::sent(self.id, message, bytes)),
             None => Err(OutletError::Link(SendError::Closed)),
+        }
+    }
+
+    /// The process's thread is about to sleep: says what is owed, and what the application has let go of does not rest meanwhile, if it
+    /// can be sent.
+    pub(crate) fn rest(&self) {
+        let mut state = lock(&self.state);
+        if let Some(message) = state.session.idle() {
+            self.send_on(&mut state, &message);
+        }
+        while !state.session.rest() {
+            self.send_releases(&mut state);
         }
     }
 
@@ -178,11 +193,8 @@ impl Connection {
         let mut state = lock(&self.state);
         // A welcomed child may call at once.
         self.running.store(true, Ordering::Release);
-        let State { session, outlet } = &mut *state;
-        if let Some(outlet) = outlet {
-            while let Some(message) = session.poll() {
-                self.send_on(outlet, &message);
-            }
+        while let Some(message) = state.session.poll() {
+            self.send_on(&mut state, &message);
         }
     }
 
@@ -345,8 +357,8 @@ impl Connection {
     ) -> Result<(), NotifyError> {
         let mut state = lock(&self.state);
         let message = command(&mut state.session)?;
-        if let (Some(message), Some(outlet)) = (message, &mut state.outlet) {
-            self.send_on(outlet, &message);
+        if let Some(message) = message {
+            self.send_on(&mut state, &message);
         }
         drop(state);
         self.watch(true);
@@ -360,10 +372,42 @@ impl Connection {
         }
     }
 
-    fn send_on(&self, outlet: &mut Outlet, message: &ToChild<'_>) {
+    /// Sends a message, and what was let go of before.
+    fn send_on(&self, state: &mut State, message: &ToChild<'_>) {
+        self.send_releases(state);
+        if let Some(outlet) = &mut state.outlet {
+            self.send_now(outlet, message);
+        }
+    }
+
+    fn send_releases(&self, State { session, outlet }: &mut State) {
+        // Without a link there has been nothing to let go of.
+        let Some(outlet) = outlet else { return };
+        while let Some(message) = session.releases() {
+            self.send_now(outlet, &message);
+        }
+    }
+
+    fn send_now(&self, outlet: &mut Outlet, message: &ToChild<'_>) {
         if let Err(error) = outlet.send_after(message, |bytes| log::sent(self.id, message, bytes)) {
             // A link that is closed is found out by the process's thread.
             tracing::debug!(process = %self.id, %error, "not sent");
+        }
+    }
+
+    /// Gives a callback back, by and by.
+    fn release(&self, release: Release) {
+        let mut state = lock(&self.state);
+        let due = state.session.release(release);
+        match due {
+            Due::Later => {}
+            Due::Now => self.send_releases(&mut state),
+            Due::Wake => {
+                drop(state);
+                if let Some(waker) = self.waker.get() {
+                    waker.wake();
+                }
+            }
         }
     }
 }
@@ -400,7 +444,7 @@ impl Notify for WeakNotify {
 
     fn release(&self, release: Release) {
         match self.connection.upgrade() {
-            Some(connection) => drop(connection.command(|session| session.release(release))),
+            Some(connection) => connection.release(release),
             None => tracing::trace!(process = %self.id, "released after its process"),
         }
     }

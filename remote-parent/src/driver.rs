@@ -81,7 +81,7 @@ impl Driver {
             self.run_local();
             let next = match inlet.next(Some(Instant::now())) {
                 Err(Pause::TimedOut) => {
-                    self.connection().command(|session| session.idle());
+                    self.connection().rest();
                     inlet.next(None)
                 }
                 next => next,
@@ -143,7 +143,7 @@ impl Driver {
                 }
             }
             Received::Nothing => connection.recovered(),
-            Received::Ready | Received::Refused { .. } => {}
+            Received::Acknowledged | Received::Ready | Received::Refused { .. } => {}
         }
         connection.handled_message(kind);
         Ok(())

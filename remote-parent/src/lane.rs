@@ -1,15 +1,16 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use remote_protocol::call::{self, Outcome, Return};
+use remote_protocol::call::{self, Outcome, Release, Return};
 use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{LaneId, ProcessId};
 use remote_protocol::link::Lane;
 use remote_protocol::message::{ToChild, ToParent};
-use remote_protocol::service::Answer;
+use remote_protocol::service::{Abuse, Answer};
 use remote_protocol::state::Violation;
+use remote_protocol::state::parent::Session;
 
 use crate::connection::{Connection, waiting};
 use crate::hub::lock;
@@ -70,7 +71,7 @@ pub(crate) fn receive(
                 }
             });
         }
-        message @ call::ToParent::Release(_) => {
+        message @ (call::ToParent::Release(_) | call::ToParent::Released { .. }) => {
             let mut answer = answer.clone();
             pump.execute(move || handle_alone(&on_pump, message, &mut answer));
         }
@@ -88,14 +89,20 @@ fn handle_alone(connection: &Connection, message: call::ToParent<'_>, answer: &m
 /// Hands a message about objects to what serves them.
 fn handle(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Violation> {
     match (connection.service(), message) {
-        (Some(service), message) => match contain(|| service.handle(message, answer)) {
-            Ok(handled) => Ok(handled?),
-            Err(panic) => {
+        (Some(service), message) => {
+            let releases = matches!(message, call::ToParent::Release(_));
+            match contain(|| service.handle(message, answer)) {
+                Ok(handled) => handled?,
                 // Methods are contained one by one; what is left are destructors of their results.
-                tracing::error!(process = %connection.id(), %panic, "a destructor of the application panicked");
-                Ok(())
+                Err(panic) => {
+                    tracing::error!(process = %connection.id(), %panic, "a destructor of the application panicked");
+                }
             }
-        },
+            if releases {
+                connection.command(Session::released);
+            }
+            Ok(())
+        }
         (None, call::ToParent::Call(call)) => {
             let asked = waiting::asked(&call.request);
             let error = Box::new(call::CallError::NotServed { asked });
@@ -103,11 +110,13 @@ fn handle(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn
             let _ = answer.send(Return { call: call.id, outcome: Outcome::Refused(error) });
             Ok(())
         }
-        (None, call::ToParent::Release(release)) => Err(Violation::Object(remote_protocol::service::Abuse::Release {
-            id: release.id,
-            count: release.count,
-            lent: 0,
-        })),
+        // Nothing was lent.
+        (None, call::ToParent::Release(releases)) => match releases.first() {
+            Some(Release { id, count }) => Err(Abuse::Release { id: *id, count: *count, lent: 0 }.into()),
+            None => Ok(()),
+        },
+        // The session has taken it.
+        (None, call::ToParent::Released { .. }) => Ok(()),
     }
 }
 

@@ -20,8 +20,14 @@ pub enum ToParent<'a> {
     /// Asks for something, and waits for the return.
     #[serde(borrow)]
     Call(Call<'a>),
-    /// Gives an object back.
-    Release(Release),
+    /// Gives objects back.
+    #[serde(borrow)]
+    Release(Cow<'a, [Release]>),
+    /// Has handled so many of the parent's messages that give callbacks back.
+    Released {
+        /// How many, since it was last said.
+        batches: u32,
+    },
 }
 
 impl ToParent<'_> {
@@ -30,7 +36,8 @@ impl ToParent<'_> {
     pub fn into_owned(self) -> ToParent<'static> {
         match self {
             Self::Call(call) => ToParent::Call(Call { id: call.id, request: call.request.into_owned() }),
-            Self::Release(release) => ToParent::Release(release),
+            Self::Release(releases) => ToParent::Release(Cow::Owned(releases.into_owned())),
+            Self::Released { batches } => ToParent::Released { batches },
         }
     }
 }
@@ -44,8 +51,14 @@ pub enum ToChild<'a> {
     /// Calls a callback.
     #[serde(borrow)]
     Invoke(Invoke<'a>),
-    /// Gives a callback back.
-    Release(Release),
+    /// Gives callbacks back.
+    #[serde(borrow)]
+    Release(Cow<'a, [Release]>),
+    /// Has handled so many of the child's messages that give objects back.
+    Released {
+        /// How many, since it was last said.
+        batches: u32,
+    },
 }
 
 impl ToChild<'_> {
@@ -55,7 +68,8 @@ impl ToChild<'_> {
         match self {
             Self::Return(answer) => ToChild::Return(answer.into_owned()),
             Self::Invoke(invoke) => ToChild::Invoke(invoke.into_owned()),
-            Self::Release(release) => ToChild::Release(release),
+            Self::Release(releases) => ToChild::Release(Cow::Owned(releases.into_owned())),
+            Self::Released { batches } => ToChild::Released { batches },
         }
     }
 }

@@ -54,6 +54,7 @@ pub mod service;
 pub mod contain;
 pub mod listeners;
 pub mod module;
+pub mod releases;
 pub mod roster;
 pub mod window;
 

@@ -26,16 +26,28 @@ pub const MESSAGE_COST: usize = 64;
 pub const LANES: u8 = 16;
 
 /// What may have arrived from a child and not be handled, for a window of `window` bytes: the window, which one message may go past;
-/// a call of the loop thread behind it; one long call of the other threads, which make them one at a time; and their short ones.
+/// a call of the loop thread behind it; one long call of the other threads, which make them one at a time; their short ones; and what
+/// is given back.
 #[must_use]
 pub const fn inbox_bytes(window: u64) -> usize {
-    let beyond = 3 * MESSAGE_BYTES + LANES as usize * 4 * RECORD_BYTES;
+    let releases = RELEASE_BATCHES as usize * (RELEASES * RELEASE_BYTES + 2 * MESSAGE_COST);
+    let beyond = 3 * MESSAGE_BYTES + LANES as usize * 4 * RECORD_BYTES + releases;
     // A window that is longer than memory is no limit.
     if window > (usize::MAX / 2) as u64 { usize::MAX } else { window as usize + beyond }
 }
 
 /// Objects lent to one process, and callbacks held of it, at any time.
 pub const REFERENCES: usize = 16_384;
+
+/// References given back by one message: enough that it costs little for each, and few enough that it is a short record.
+pub const RELEASES: usize = 1024;
+
+/// Messages that give references back and are not acknowledged, so that a peer that does not come to them has no more. Some, for most
+/// are short.
+pub const RELEASE_BATCHES: u32 = 64;
+
+/// What giving back one reference takes at most, encoded: three numbers of 32 bits.
+const RELEASE_BYTES: usize = 15;
 
 /// The longest name of an event, module, member or export, in bytes. Names are kept by whoever listens to them.
 pub const NAME_BYTES: usize = 1024;

@@ -100,7 +100,8 @@ impl ToChild<'_> {
             Self::OpenFrame { frame, .. } | Self::CloseFrame { frame } => format!("frame {frame}"),
             Self::Object(call::ToChild::Return(answer)) => format!("call {}", answer.call),
             Self::Object(call::ToChild::Invoke(invoke)) => format!("callback {}", invoke.callback),
-            Self::Object(call::ToChild::Release(release)) => format!("callback {} × {}", release.id, release.count),
+            Self::Object(call::ToChild::Release(releases)) => released("callback", releases),
+            Self::Object(call::ToChild::Released { batches }) => batches.to_string(),
             Self::Handled { cost } => cost.to_string(),
             Self::Close => String::new(),
         }
@@ -121,6 +122,7 @@ impl ToChild<'_> {
             Self::Object(call::ToChild::Return(_)) => "Return",
             Self::Object(call::ToChild::Invoke(_)) => "Invoke",
             Self::Object(call::ToChild::Release(_)) => "Release",
+            Self::Object(call::ToChild::Released { .. }) => "Released",
             Self::Handled { .. } => "Handled",
             Self::Close => "Close",
         }
@@ -203,7 +205,8 @@ impl ToParent<'_> {
                 call::Request::Lookup { root, .. } => format!("{} for {root}", call.id),
                 call::Request::Method { object, .. } => format!("{} of object {object}", call.id),
             },
-            Self::Object(call::ToParent::Release(release)) => format!("object {} × {}", release.id, release.count),
+            Self::Object(call::ToParent::Release(releases)) => released("object", releases),
+            Self::Object(call::ToParent::Released { batches }) => batches.to_string(),
             Self::Handled { cost } => cost.to_string(),
             Self::Trouble { trouble, .. } => trouble.to_string(),
             Self::Bye => String::new(),
@@ -221,6 +224,7 @@ impl ToParent<'_> {
             Self::FrameClosed { .. } => "FrameClosed",
             Self::Object(call::ToParent::Call(_)) => "Call",
             Self::Object(call::ToParent::Release(_)) => "Release",
+            Self::Object(call::ToParent::Released { .. }) => "Released",
             Self::Handled { .. } => "Handled",
             Self::Trouble { .. } => "Trouble",
             Self::Bye => "Bye",
@@ -394,6 +398,15 @@ pub enum Trouble {
         /// What it said.
         message: String,
     },
+}
+
+/// What is given back, for logs: the first of them by name.
+fn released(what: &str, releases: &[call::Release]) -> String {
+    match releases {
+        [] => String::new(),
+        [release] => format!("{what} {} × {}", release.id, release.count),
+        [release, more @ ..] => format!("{what} {} × {} and {} more", release.id, release.count, more.len()),
+    }
 }
 
 fn cost(name: usize, payload: &Payload<'_>) -> u64 {

@@ -21,6 +21,7 @@ pub mod ports;
 pub mod pumped;
 pub mod reentry;
 pub mod registering;
+pub mod releases;
 pub mod stress;
 pub mod surroundings;
 pub mod turns;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use crate::call;
 use crate::id::{FrameId, LoaderId, ProcessId};
 use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Versions, Welcome};
+use crate::releases::Acknowledging;
 use crate::state::Violation;
 use crate::window::{Debt, Full, Window};
 
@@ -20,6 +21,7 @@ pub struct Session {
     registered: u32,
     outbound: Window,
     inbound: Debt,
+    acknowledging: Acknowledging,
 }
 
 /// What a session says of itself.
@@ -105,6 +107,7 @@ impl Session {
             registered: 0,
             outbound: Window::new(0),
             inbound: Debt::new(0),
+            acknowledging: Acknowledging::new(),
         }
     }
 
@@ -181,6 +184,12 @@ impl Session {
     /// Everything that arrived has been handled; gives what to tell the parent before waiting.
     pub fn idle(&mut self) -> Option<ToParent<'static>> {
         self.inbound.settle().map(|cost| ToParent::Handled { cost })
+    }
+
+    /// A message of the parent that gives callbacks back has been handled; gives what to tell it now, if anything.
+    pub fn released(&mut self) -> Option<ToParent<'static>> {
+        let batches = self.acknowledging.handled()?;
+        Some(ToParent::Object(call::ToParent::Released { batches }))
     }
 
     /// The parent has handled events that cost this.

@@ -9,6 +9,7 @@ use crate::id::{FrameId, LoaderId, ProcessId};
 use crate::limits;
 use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
 use crate::module::ModulePath;
+use crate::releases::{Acknowledging, Due, Releases};
 use crate::service::NotifyError;
 use crate::state::Violation;
 use crate::window::{Debt, Window};
@@ -29,6 +30,10 @@ pub struct Session {
     frames: BTreeMap<FrameId, Closing>,
     outbound: Window,
     inbound: Debt,
+    releases: Releases,
+    /// The batch of releases that is being sent.
+    batch: Vec<Release>,
+    acknowledging: Acknowledging,
 }
 
 /// What a session keeps to.
@@ -121,6 +126,8 @@ pub enum Received<'a> {
         /// What.
         trouble: Trouble,
     },
+    /// The child has handled releases: more may be sent.
+    Acknowledged,
     /// Nothing to be done.
     Nothing,
 }
@@ -138,6 +145,9 @@ impl Session {
             frames: BTreeMap::new(),
             outbound: Window::new(settings.window),
             inbound: Debt::new(settings.window),
+            releases: Releases::new(),
+            batch: Vec::new(),
+            acknowledging: Acknowledging::default(),
             settings,
         }
     }
@@ -148,6 +158,7 @@ impl Session {
     ///
     /// [`Violation`]; the child has to be ended.
     pub fn receive<'a>(&mut self, message: ToParent<'a>) -> Result<Received<'a>, Violation> {
+        self.releases.attend();
         match (self.phase, message) {
             (Phase::Starting, ToParent::Hello(hello)) => Ok(self.hello(hello)),
             (Phase::Running | Phase::Closing, message) => self.receive_running(message),
@@ -227,12 +238,30 @@ impl Session {
         Ok(self.send_or_hold(ToChild::Object(call::ToChild::Invoke(invoke))))
     }
 
-    /// Gives a callback back to the child.
-    pub fn release(&mut self, release: Release) -> Option<ToChild<'static>> {
+    /// Gives a callback back to the child, by and by: with the next message, when [`rest`](Self::rest) says so, or as is [`Due`].
+    pub fn release(&mut self, release: Release) -> Due {
         match self.phase {
-            Phase::Running | Phase::Closing => self.send_or_hold(ToChild::Object(call::ToChild::Release(release))),
-            Phase::Starting | Phase::Ended | Phase::Gone => None,
+            Phase::Running | Phase::Closing => self.releases.add(release),
+            Phase::Starting | Phase::Ended | Phase::Gone => Due::Later,
         }
+    }
+
+    /// What gives callbacks back, to be sent before anything else. `None` when there is nothing, or the child has enough of them.
+    pub fn releases(&mut self) -> Option<ToChild<'_>> {
+        let taken = self.releases.take(&mut self.batch);
+        taken.then_some(ToChild::Object(call::ToChild::Release(Cow::Borrowed(&self.batch))))
+    }
+
+    /// The thread that receives is about to sleep. `false` when there are [`releases`](Self::releases) to be sent first.
+    #[must_use]
+    pub fn rest(&mut self) -> bool {
+        self.releases.rest()
+    }
+
+    /// A message of the child that gives objects back has been handled; gives what to tell it now, if anything.
+    pub fn released(&mut self) -> Option<ToChild<'static>> {
+        let batches = self.acknowledging.handled()?;
+        Some(ToChild::Object(call::ToChild::Released { batches }))
     }
 
     /// Opens a frame in the process.
@@ -284,6 +313,7 @@ impl Session {
     pub fn gone(&mut self) -> Vec<FrameId> {
         self.phase = Phase::Gone;
         self.held.clear();
+        self.releases.close();
         std::mem::take(&mut self.frames).into_keys().collect()
     }
 
@@ -375,6 +405,10 @@ impl Session {
                 self.frames.remove(&frame).ok_or(Violation::NoSuchFrame(frame))?;
                 Received::FrameDetached { frame }
             }
+            ToParent::Object(call::ToParent::Released { batches }) => {
+                self.releases.acknowledged(batches)?;
+                Received::Acknowledged
+            }
             ToParent::Object(message) => Received::Object(message),
             ToParent::Handled { cost } => {
                 let unhandled = self.outbound.unhandled();
@@ -393,6 +427,7 @@ impl Session {
             ToParent::Bye => {
                 self.phase = Phase::Ended;
                 self.ended = true;
+                self.releases.close();
                 Received::Nothing
             }
         })

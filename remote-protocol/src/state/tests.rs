@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 
 use super::*;
+use crate::call::{self, Release};
 use crate::codec;
 use crate::event;
-use crate::id::{FrameId, LoaderId, ProcessId};
+use crate::id::{FrameId, LentId, LoaderId, ProcessId};
+use crate::limits::RELEASE_BATCHES;
 use crate::message::{Event, Target, ToChild, ToParent};
 use crate::module::ModulePath;
 use crate::payload::Form;
+use crate::releases::Due;
 use crate::service::NotifyError;
 
 /// Two sessions and what is on its way between them.
@@ -175,6 +178,7 @@ fn what_no_honest_child_says_is_a_violation() {
         (ToParent::FrameClosed { frame: unknown }, "no frame 0.44 in this process"),
         (ToParent::Event(event(Target::Frame(unknown), "e", "x")), "no frame 0.44 in this process"),
         (ToParent::Handled { cost: 65 }, "handled 65 of 64 unhandled bytes"),
+        (ToParent::Object(call::ToParent::Released { batches: 1 }), "acknowledged 1 batches of releases, 0 were sent"),
         (ToParent::Event(Event { loader: LoaderId(5), ..event(Target::Process, "e", "x") }), "no loader 5"),
     ];
     for (message, expected) in cases {
@@ -203,6 +207,43 @@ fn emitting_past_the_window_is_refused_until_the_child_has_handled_some() {
     pair.say(&told);
     let _ = pair.hear();
     assert!(pair.parent.emit(event(Target::Process, "e", "payload")).is_ok());
+}
+
+/// B7
+#[test]
+fn releases_that_nobody_acknowledges_are_added_up_and_go_on_when_somebody_does() {
+    let mut pair = Pair::running();
+    let release = |slot| Release { id: LentId { slot, generation: 0 }, count: 1 };
+    let batches = |pair: &mut Pair| {
+        let mut batches = 0;
+        while let Some(message) = pair.parent.releases() {
+            let message = message.into_owned();
+            pair.tell(&message);
+            batches += 1;
+        }
+        batches
+    };
+    let mut sent = 0;
+    for slot in 0..3 * RELEASE_BATCHES {
+        let _ = pair.parent.release(release(slot));
+        sent += batches(&mut pair);
+    }
+    assert_eq!(sent, RELEASE_BATCHES);
+    assert!(pair.parent.rest());
+    for _ in 0..RELEASE_BATCHES {
+        assert!(matches!(pair.child_hear(), child::Received::Object(call::ToChild::Release(_))));
+        if let Some(message) = pair.child.released() {
+            pair.say(&message);
+        }
+    }
+    assert_eq!(pair.hear(), parent::Received::Acknowledged);
+    assert!(!pair.parent.rest());
+    assert_eq!(batches(&mut pair), 1);
+    let child::Received::Object(call::ToChild::Release(rest)) = pair.child_hear() else { panic!("no release") };
+    assert_eq!(rest.len(), 2 * RELEASE_BATCHES as usize);
+    pair.parent.gone();
+    assert_eq!(pair.parent.release(release(1)), Due::Later);
+    assert!(pair.parent.releases().is_none());
 }
 
 /// A18, A19

@@ -62,6 +62,14 @@ pub enum Violation {
         /// What was unhandled.
         unhandled: u64,
     },
+    /// Claims to have handled releases that were never sent.
+    #[error("acknowledged {batches} batches of releases, {sent} were sent")]
+    AcknowledgedTooMuch {
+        /// What is claimed.
+        batches: u32,
+        /// How many were unacknowledged.
+        sent: u32,
+    },
     /// Abuse of references.
     #[error(transparent)]
     Object(#[from] Abuse),

@@ -75,8 +75,11 @@ fn parent_receives(session: &mut parent::Session, message: ToParent<'_>) -> bool
         | parent::Received::FrameDetached { .. }
         | parent::Received::Object(_)
         | parent::Received::Trouble { .. }
+        | parent::Received::Acknowledged
         | parent::Received::Nothing => {}
     }
+    assert!(session.released().is_none(), "a message is not half of what may be under way");
+    assert!(session.releases().is_none() && session.rest(), "nothing was let go of");
     while session.poll().is_some() {}
     true
 }

@@ -32,7 +32,10 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
         ("call", method(Selector::Typed(Fingerprint::of("greet")), bytes(&("World", 7_u32)))),
         ("call-with-references", method(Selector::Typed(Fingerprint(u64::MAX)), references())),
         ("call-named", method(Selector::Named("greet".into()), bytes(&value()))),
-        ("release", ToParent::Object(call::ToParent::Release(Release { id: OBJECT, count: 2 }))),
+        ("release", ToParent::Object(call::ToParent::Release(vec![Release { id: OBJECT, count: 2 }].into()))),
+        ("release-many", ToParent::Object(call::ToParent::Release(releases().into()))),
+        ("released", ToParent::Object(call::ToParent::Released { batches: 1 })),
+        ("released-too-much", ToParent::Object(call::ToParent::Released { batches: u32::MAX })),
         ("handled", ToParent::Handled { cost: 72 }),
         ("handled-too-much", ToParent::Handled { cost: u64::MAX }),
         ("unloaded", ToParent::Unloaded { loader: LoaderId(1) }),
@@ -72,7 +75,9 @@ pub(crate) fn to_child() -> Vec<(&'static str, Vec<u8>)> {
         ("return-failed", answer(failed)),
         ("invoke", invoke(bytes(&(800_u32, 600_u32)))),
         ("invoke-with-references", invoke(references())),
-        ("release", object(call::ToChild::Release(Release { id: OBJECT, count: 1 }))),
+        ("release", object(call::ToChild::Release(vec![Release { id: OBJECT, count: 1 }].into()))),
+        ("release-many", object(call::ToChild::Release(releases().into()))),
+        ("released", object(call::ToChild::Released { batches: 32 })),
         ("handled", ToChild::Handled { cost: 72 }),
         ("close", ToChild::Close),
     ];
@@ -143,6 +148,10 @@ fn references() -> Payload<'static> {
     let made_at = Location { file: "src/remote.rs".into(), line: 12, column: 9 };
     let references = vec![Reference::Object(OBJECT), Reference::Callback { id: OBJECT, made_at }];
     Payload { references, ..bytes(&[0_u32, 1]) }
+}
+
+fn releases() -> Vec<Release> {
+    (0..300).map(|slot| Release { id: LentId { slot, generation: slot % 3 }, count: slot * slot }).collect()
 }
 
 fn bytes<T: Serialize + ?Sized>(value: &T) -> Payload<'static> {

@@ -150,6 +150,29 @@ fn listen(setup: &Setup, notes: &Notes) {
 }
 
 every_transport! {
+    /// B6: an executor that is not pumped has few releases waiting, however many there are; when it is, all are handled.
+    fn releases_do_not_pile_up_at_an_executor(setup) {
+        let (setup, pump) = pumped(setup, module_path!());
+        let objects = tests::objects::Objects::served(setup.parent());
+        setup.require("releases");
+        let child = setup.spawn();
+        let answers = heard::<_, Result<(), String>>(&child.port(), "make and keep many: answer");
+        let count = 2000;
+        child.port().emit("make and keep many", &count).unwrap();
+        assert_eq!(pump.next(&answers).1, Ok(()));
+        let report = Gate::new();
+        child.port().emit("drop one by one", &report.address()).unwrap();
+        assert_eq!(report.arrival().text(), "dropped");
+        let waiting: Vec<_> = pump.0.try_iter().collect();
+        assert!(waiting.len() < 100, "{} are waiting", waiting.len());
+        waiting.into_iter().for_each(|task| task());
+        let mut dropped = 0;
+        pump.until(|| {
+            dropped += objects.dropped.try_iter().count();
+            (dropped == count).then_some(())
+        });
+    }
+
     /// A5: with an executor, all of the application's code runs where it is pumped, and in the order in which it was sent.
     fn everything_runs_on_the_thread_that_pumps(setup) {
         let (setup, pump) = pumped(setup, "everything_runs_on_the_thread_that_pumps");

@@ -14,6 +14,7 @@ mod values;
 
 mod callbacks;
 mod objects;
+mod releases;
 mod versions;
 
 mod limits;
