@@ -6,22 +6,38 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::invocation::Invocation;
+use crate::object::Upcast;
 use crate::proxy::Proxy;
 
 /// What [`interface`](macro@crate::interface) implements for `dyn Trait`. Not to be implemented otherwise.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no interface",
+    label = "not an interface",
+    note = "put `#[remote_object::interface]` on the trait"
+)]
 pub trait Interface: Send + Sync + 'static {
     /// The trait's name.
     const NAME: &'static str;
-    /// Its methods.
+    /// Its methods, and after them those of its supertraits.
     const METHODS: &'static [Method];
 
     /// An object of the trait whose methods are calls.
     #[doc(hidden)]
     fn proxy(proxy: Proxy) -> Arc<Self>;
 
-    /// Calls the method that a call is for.
+    /// Calls the method that a call is for, or gives the call back if there is none.
     #[doc(hidden)]
-    fn dispatch<'a>(&self, invocation: Invocation<'a>);
+    fn dispatch<'a>(&self, invocation: Invocation<'a>) -> Option<Invocation<'a>>;
+
+    /// Offers the object by each of the supertraits that are interfaces.
+    #[doc(hidden)]
+    fn upcast(object: &Arc<Self>, upcast: &mut Upcast<'_>);
+
+    /// Offers the object by this interface.
+    #[doc(hidden)]
+    fn offer(object: Arc<Self>, upcast: &mut Upcast<'_>) {
+        upcast.offer(object);
+    }
 }
 
 /// A method of an interface.
@@ -29,6 +45,8 @@ pub trait Interface: Send + Sync + 'static {
 pub struct Method {
     /// Its name.
     pub name: &'static str,
+    /// The interface that declares it.
+    pub interface: &'static str,
     /// A hash of its name and signature as written.
     pub fingerprint: u64,
     /// What it is marked as.
@@ -60,9 +78,9 @@ pub enum MethodKind {
 )]
 pub trait MethodResult {
     /// What it returns when it succeeds.
-    type Value: Serialize + DeserializeOwned;
+    type Value;
     /// What it returns when it fails.
-    type Error: MethodError;
+    type Error;
 
     #[doc(hidden)]
     fn from_result(result: Result<Self::Value, Self::Error>) -> Self;
@@ -71,8 +89,7 @@ pub trait MethodResult {
     fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
 
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned, E: MethodError> MethodResult for Result<T, E> {
+impl<T, E> MethodResult for Result<T, E> {
     type Value = T;
     type Error = E;
 
@@ -85,12 +102,25 @@ impl<T: Serialize + DeserializeOwned, E: MethodError> MethodResult for Result<T,
     }
 }
 
-/// The error of a method of an interface: one that can be made from a [`CallError`] and travels to the caller.
+/// What can be made from a [`CallError`], as the error of every method has to be.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the error of a method of an interface",
-    note = "it has to be `Error + From<CallError> + Serialize + DeserializeOwned + Send + Sync + 'static`; `CallError` is"
+    message = "`{Self}` cannot say that a call failed",
+    label = "`{Self}` is not `From<CallError>`",
+    note = "write `impl From<CallError> for {Self}`; with `thiserror`, a variant `#[error(transparent)] Call(#[from] CallError)`"
 )]
-pub trait MethodError: Error + From<CallError> + Serialize + DeserializeOwned + Send + Sync + 'static {}
+pub trait FromCallError {
+    #[doc(hidden)]
+    fn from_call_error(error: CallError) -> Self;
+}
 
 #[diagnostic::do_not_recommend]
-impl<E: Error + From<CallError> + Serialize + DeserializeOwned + Send + Sync + 'static> MethodError for E {}
+impl<E: From<CallError>> FromCallError for E {
+    fn from_call_error(error: CallError) -> Self {
+        error.into()
+    }
+}
+
+/// The error of a method of an interface: one that can be made from a [`CallError`] and travels to the caller.
+pub trait MethodError: Error + FromCallError + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<E: Error + FromCallError + Serialize + DeserializeOwned + Send + Sync + 'static> MethodError for E {}

@@ -10,7 +10,8 @@ use remote_protocol::payload::{Payload, Reference};
 use remote_protocol::service::Answer;
 use serde::{Deserialize, Serialize};
 
-use crate::interface::{Method, MethodResult};
+use crate::interface::Method;
+use crate::returns::Returns;
 use crate::scope::{self, Receiver};
 use crate::serving::{Serving, respond};
 
@@ -46,7 +47,12 @@ impl<'a> Invocation<'a> {
     }
 
     /// Decodes the arguments, calls `serve` with them, and answers with what it returns. A panic is an answer too.
-    pub fn serve<A: Deserialize<'a>, R: MethodResult>(mut self, method: &'static Method, serve: impl FnOnce(A) -> R) {
+    pub fn serve<A: Deserialize<'a>, R>(
+        mut self,
+        method: &'static Method,
+        returns: Returns<R>,
+        serve: impl FnOnce(A) -> R,
+    ) {
         let refused = |reason: String| CallError::Arguments { method: method.name.to_owned(), reason };
         if let Selector::Named(_) = self.method {
             return self.refuse(refused("this method is called by its interface only".to_owned()));
@@ -57,21 +63,12 @@ impl<'a> Invocation<'a> {
         };
         let bytes = self.arguments;
         let _under_way = self.serving.begin(method.name);
-        // Both the application's `Deserialize` and its method may panic.
-        let served = contain(|| {
+        let mut once = Some((arrivals, serve));
+        (returns.serve)(self, method, &mut || {
+            let (arrivals, serve) = once.take().expect("a call is served once");
             let arguments = scope::decode(bytes, arrivals).map_err(|error| refused(error.to_string()))?;
-            // What an error says of itself is the application's code, too.
-            Ok(serve(arguments).into_result().map_err(|error| (Report::of(&error, method.name), error)))
+            Ok(serve(arguments))
         });
-        match served {
-            Ok(Ok(Ok(value))) => self.answer(method, &value, None),
-            Ok(Ok(Err((report, error)))) => self.answer(method, &error, Some(report)),
-            Ok(Err(refused)) => self.refuse(refused),
-            Err(message) => {
-                tracing::error!(method = method.name, %message, "a method panicked");
-                self.refuse(CallError::Panicked { method: method.name.to_owned(), message });
-            }
-        }
     }
 
     /// Answers that the object has no such method.
@@ -86,7 +83,7 @@ impl<'a> Invocation<'a> {
     }
 
     /// Answers with a result or, where there is a report, with an error.
-    fn answer<T: Serialize>(self, method: &'static Method, value: &T, report: Option<Report>) {
+    pub(crate) fn answer<T: Serialize>(self, method: &'static Method, value: &T, report: Option<Report>) {
         let Self { serving, call, answer, .. } = self;
         let receiver = Receiver::Child(Arc::clone(serving));
         let sent = contain(|| {
@@ -111,7 +108,7 @@ impl<'a> Invocation<'a> {
         respond(answer, call, Outcome::Refused(Box::new(error)));
     }
 
-    fn refuse(self, error: CallError) {
+    pub(crate) fn refuse(self, error: CallError) {
         respond(self.answer, self.call, Outcome::Refused(Box::new(error)));
     }
 }

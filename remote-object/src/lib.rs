@@ -64,8 +64,10 @@
 
 mod interface;
 mod invocation;
+mod methods;
 mod proxy;
 mod remote;
+mod returns;
 
 mod callback;
 mod exports;
@@ -89,7 +91,7 @@ pub use crate::child::ChildExt;
 #[cfg(feature = "child")]
 pub use crate::context::Context;
 pub use crate::exports::{Alive, ExportError, Exports};
-pub use crate::interface::{Interface, Method, MethodError, MethodKind, MethodResult};
+pub use crate::interface::{FromCallError, Interface, Method, MethodError, MethodKind, MethodResult};
 pub use crate::remote::Remote;
 pub use remote_object_macros::interface;
 pub use remote_protocol::call::{CallError, Report};
@@ -97,9 +99,14 @@ pub use remote_protocol::value::Value;
 
 #[doc(hidden)]
 pub mod __private {
+    pub use std;
+
     pub use remote_protocol::codec::Bytes;
 
-    pub use crate::interface::{Method, MethodError, MethodKind, MethodResult};
+    pub use crate::interface::{Interface, Method, MethodKind};
     pub use crate::invocation::Invocation;
-    pub use crate::proxy::{Proxy, call};
+    pub use crate::methods::{are_distinct, join};
+    pub use crate::object::Upcast;
+    pub use crate::proxy::{Proxy, TypedProxy, call};
+    pub use crate::returns::{Returns, returns};
 }

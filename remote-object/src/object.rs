@@ -1,4 +1,5 @@
 use std::any::{Any, TypeId};
+use std::fmt;
 use std::sync::Arc;
 
 use crate::interface::Interface;
@@ -11,6 +12,8 @@ pub(crate) trait Object: Send + Sync {
     fn key(&self) -> Key;
     /// An [`Exported<T>`].
     fn as_any(&self) -> &dyn Any;
+    /// The same object by a supertrait of its interface.
+    fn upcast(&self, wanted: Wanted<'_>) -> Option<Arc<dyn Object>>;
 }
 
 /// What makes two references refer to the same object: where it lies, and by which interface.
@@ -27,7 +30,9 @@ pub(crate) struct Exported<T: ?Sized>(pub(crate) Arc<T>);
 
 impl<T: Interface + ?Sized> Object for Exported<T> {
     fn dispatch(&self, invocation: Invocation<'_>) {
-        self.0.dispatch(invocation);
+        if let Some(unknown) = self.0.dispatch(invocation) {
+            unknown.no_such_method(T::NAME);
+        }
     }
 
     fn interface(&self) -> &'static str {
@@ -40,6 +45,46 @@ impl<T: Interface + ?Sized> Object for Exported<T> {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn upcast(&self, wanted: Wanted<'_>) -> Option<Arc<dyn Object>> {
+        let mut upcast = Upcast { wanted, found: None };
+        T::upcast(&self.0, &mut upcast);
+        upcast.found
+    }
+}
+
+/// Which interface an object is wanted by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted<'a> {
+    Type(TypeId),
+    Name(&'a str),
+}
+
+/// Looks for an interface among the supertraits of another one. For generated code.
+pub struct Upcast<'a> {
+    wanted: Wanted<'a>,
+    found: Option<Arc<dyn Object>>,
+}
+
+impl Upcast<'_> {
+    /// Takes the object if this is the interface it is wanted by, and asks for the supertraits of this one if not.
+    pub(crate) fn offer<T: Interface + ?Sized>(&mut self, object: Arc<T>) {
+        let found = match self.wanted {
+            Wanted::Type(wanted) => wanted == TypeId::of::<T>(),
+            Wanted::Name(wanted) => wanted == T::NAME,
+        };
+        if found {
+            self.found = Some(Arc::new(Exported(object)));
+        } else if self.found.is_none() {
+            T::upcast(&object, self);
+        }
+    }
+}
+
+impl fmt::Debug for Upcast<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upcast").field("wanted", &self.wanted).finish_non_exhaustive()
     }
 }
 

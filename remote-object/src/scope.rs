@@ -3,6 +3,7 @@
 //! Serde gives a `Remote` or a `Callback` no way to know what it is being written for. So encoding and decoding put a scope on a stack
 //! of the thread, and the handles look there. Outside a scope, in an event or a file, they are an error.
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::callback::AnyCallback;
 use crate::calling::{Calling, HeldProxy};
 use crate::interface::Interface;
-use crate::object::{Exported, Object, address};
+use crate::object::{Exported, Object, Wanted, address};
 use crate::serving::Serving;
 
 /// Whom a payload is written for.
@@ -144,15 +145,16 @@ pub(crate) fn send_callback(callback: &AnyCallback) -> Result<value::Reference, 
 /// The object that a reference in a payload stands for.
 pub(crate) fn receive_object<T: Interface + ?Sized>(reference: value::Reference) -> Result<Arc<T>, String> {
     match (reference.kind, receive(reference.index)?) {
-        (ReferenceKind::Object, Arrival::Object(object)) => {
-            let exported = object.as_any().downcast_ref::<Exported<T>>();
-            let exported =
-                exported.ok_or_else(|| format!("expected a `{}`, found a `{}`", T::NAME, object.interface()))?;
-            Ok(Arc::clone(&exported.0))
-        }
+        (ReferenceKind::Object, Arrival::Object(object)) => by_interface(&*object)
+            .or_else(|| by_interface(&*object.upcast(Wanted::Type(TypeId::of::<T>()))?))
+            .ok_or_else(|| format!("expected a `{}`, found a `{}`", T::NAME, object.interface())),
         (ReferenceKind::Object, Arrival::Proxy(proxy)) => Ok(proxy.typed()),
         _ => Err(format!("expected a `{}`, found another kind of reference", T::NAME)),
     }
+}
+
+fn by_interface<T: Interface + ?Sized>(object: &dyn Object) -> Option<Arc<T>> {
+    object.as_any().downcast_ref::<Exported<T>>().map(|exported| Arc::clone(&exported.0))
 }
 
 /// The callback that a reference in a payload stands for.

@@ -17,7 +17,7 @@ use remote_protocol::value::{self, ReferenceKind};
 use crate::callback::{AnyCallback, CallbackError};
 use crate::exports::Roots;
 use crate::invocation::Invocation;
-use crate::object::{Key, Object};
+use crate::object::{Key, Object, Wanted};
 use crate::scope::{Arrival, Sending};
 use crate::table::{Arrivals, Held, Lent, LentError};
 
@@ -185,13 +185,14 @@ impl Serving {
             .and_then(|roots| roots.find(root))
             .ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })?;
         let found = object.interface();
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return Err(CallError::WrongInterface {
+        let object = match expected.filter(|expected| *expected != found) {
+            None => object,
+            Some(expected) => object.upcast(Wanted::Name(expected)).ok_or_else(|| CallError::WrongInterface {
                 root: root.to_string(),
                 expected: expected.to_owned(),
                 found: found.to_owned(),
-            });
-        }
+            })?,
+        };
         let failed = |reason: String| CallError::Result { method: root.to_string(), reason };
         let id = self.lend(object).map_err(failed)?;
         let mut bytes = Vec::new();

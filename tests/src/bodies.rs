@@ -7,6 +7,7 @@ use remote_object::{CallError, Remote};
 
 use crate::interfaces::{Failing, Item, Mirror, NumberError, WorkError, Workshop};
 use crate::samples::Sample;
+use crate::shapes::{self, Shapes};
 
 /// What a body is given.
 #[derive(Clone, Copy)]
@@ -14,6 +15,7 @@ pub struct Stage<'a> {
     pub workshop: &'a dyn Workshop,
     pub mirror: &'a dyn Mirror,
     pub failing: &'a dyn Failing,
+    pub shapes: &'a dyn Shapes,
 }
 
 pub type Body = fn(Stage<'_>) -> Result<(), CallError>;
@@ -27,6 +29,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("objects_are_used_from_many_threads_at_once", objects_are_used_from_many_threads_at_once),
     ("an_error_arrives_as_the_type_it_is", an_error_arrives_as_the_type_it_is),
     ("a_report_keeps_kind_message_and_causes", a_report_keeps_kind_message_and_causes),
+    ("interfaces_of_all_shapes_are_called", |stage| shapes::use_all(stage.shapes)),
 ];
 
 fn values_of_all_kinds_travel_unchanged(stage: Stage<'_>) -> Result<(), CallError> {

@@ -9,3 +9,4 @@ pub mod modules;
 pub mod objects;
 pub mod raw;
 pub mod samples;
+pub mod shapes;

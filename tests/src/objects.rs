@@ -11,14 +11,16 @@ use remote_parent::{Parent, Process};
 use crate::gate;
 use crate::interfaces::{Bell, Failing, Item, Mirror, NumberError, OrderError, WorkError, Workshop, stock};
 use crate::samples::{Nest, Sample};
+use crate::shapes::{self, Shapes};
 
-/// One of each, exported as `workshop`, `mirror`, `failing` and `bell`; the workshop also as a global.
+/// One of each, exported as `workshop`, `mirror`, `failing`, `shapes` and `bell`; the workshop also as a global.
 pub struct Objects {
     pub exports: Exports,
     pub hall: Arc<Hall>,
     pub workshop: Arc<dyn Workshop>,
     pub mirror: Arc<dyn Mirror>,
     pub failing: Arc<dyn Failing>,
+    pub shapes: Arc<dyn Shapes>,
     pub bell: Arc<Tower>,
     /// The names of the items that were dropped.
     pub dropped: Receiver<String>,
@@ -38,16 +40,18 @@ impl Objects {
             workshop: Arc::clone(&hall) as Arc<dyn Workshop>,
             mirror: Arc::new(Glass),
             failing: Arc::new(Clumsy),
+            shapes: shapes::shapes(),
             bell: Arc::new(Tower { hall: Arc::clone(&hall), listeners: Mutex::default(), process: Mutex::default() }),
             hall,
             dropped,
         };
-        let Self { exports, workshop, mirror, failing, bell, .. } = &objects;
+        let Self { exports, workshop, mirror, failing, shapes, bell, .. } = &objects;
         let exported = exports
             .module("workshop", Arc::clone(workshop))
             .and_then(|()| exports.global("workshop-of-all", Arc::clone(workshop)))
             .and_then(|()| exports.module("mirror", Arc::clone(mirror)))
             .and_then(|()| exports.module("failing", Arc::clone(failing)))
+            .and_then(|()| exports.module("shapes", Arc::clone(shapes)))
             .and_then(|()| exports.module("bell", Arc::clone(bell) as Arc<dyn Bell>))
             .and_then(|()| exports.module("old-stock", Arc::new(OldStock) as Arc<dyn stock::old::Stock>))
             .and_then(|()| exports.module("new-stock", Arc::new(NewStock) as Arc<dyn stock::new::Stock>));

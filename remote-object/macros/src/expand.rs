@@ -2,21 +2,21 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Item, ItemTrait};
+use syn::parse::{ParseStream, Parser};
+use syn::{Item, ItemTrait, Path, Token};
 
 use crate::errors::Errors;
-use crate::model::{Interface, Kind};
+use crate::model::{Interface, Kind, allowed};
 use crate::validate;
 
+mod descriptions;
 mod proxy;
 mod remote;
 
 /// What `#[remote_object::interface]` leaves in place of `item`.
 pub(crate) fn interface(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    if !arguments.is_empty() {
-        errors.refuse(&arguments, "write `#[remote_object::interface]`, without arguments");
-    }
+    let runtime = runtime(arguments, &mut errors);
     let item = match syn::parse2(item.clone()) {
         Ok(Item::Trait(item)) => item,
         Ok(other) => {
@@ -30,7 +30,8 @@ pub(crate) fn interface(arguments: TokenStream, item: TokenStream) -> TokenStrea
             return quote!(#item #errors);
         }
     };
-    let interface = Interface::parse(item, &mut errors);
+    let mut interface = Interface::parse(item, &mut errors);
+    interface.runtime = runtime.unwrap_or(interface.runtime);
     validate::interface(&interface, &mut errors);
     if let Some(errors) = errors.into_compile_errors() {
         // The trait is still there, so that what uses it does not fail as well.
@@ -39,16 +40,44 @@ pub(crate) fn interface(arguments: TokenStream, item: TokenStream) -> TokenStrea
     }
 
     let written = trait_as_written(&interface);
-    let proxy = proxy::structure(&interface);
-    let descriptions = proxy::descriptions(&interface);
+    let allowed = allowed(&interface.item.attrs);
+    let descriptions = descriptions::structure(&interface);
     let proxy_impl = proxy::trait_impl(&interface);
     let interface_impl = remote::interface_impl(&interface);
+    // What is deprecated is implemented and served like anything else. Its user was told of a qualified name at the trait.
     quote! {
         #written
-        #proxy
-        #descriptions
-        #proxy_impl
-        #interface_impl
+        #[allow(deprecated, unused_qualifications, clippy::all, clippy::pedantic, clippy::nursery)]
+        #(#allowed)*
+        const _: () = {
+            #descriptions
+            #proxy_impl
+            #interface_impl
+        };
+    }
+}
+
+/// What the attribute's arguments say: `crate = path`, or nothing.
+fn runtime(arguments: TokenStream, errors: &mut Errors) -> Option<Path> {
+    if arguments.is_empty() {
+        return None;
+    }
+    let parse = |input: ParseStream<'_>| {
+        input.parse::<Token![crate]>()?;
+        input.parse::<Token![=]>()?;
+        let path = input.call(Path::parse_mod_style)?;
+        input.parse::<Option<Token![,]>>()?;
+        Ok(path)
+    };
+    match parse.parse2(arguments.clone()) {
+        Ok(path) => Some(path),
+        Err(_) => {
+            errors.refuse(
+                arguments,
+                "write `#[interface]`, or `#[interface(crate = path)]` where `remote_object` has another name",
+            );
+            None
+        }
     }
 }
 

@@ -16,9 +16,9 @@ mod validate;
 
 /// Makes a trait callable from another process.
 ///
-/// The trait stays as it is written. Beside it come a proxy, named after the trait with `Proxy` at its end, that implements the
-/// trait by calling the real object, and an implementation of `remote_object::Interface` for `dyn Trait`, so that
-/// `Remote<dyn Trait>` can be exported, required, passed as an argument and returned.
+/// The trait stays as it is written. Beside it come implementations, and nothing that has a name: the trait's for the proxy, which calls the
+/// real object, and that of `remote_object::Interface` for `dyn Trait`, so that `Remote<dyn Trait>` can be exported, required, passed as an
+/// argument and returned.
 ///
 /// ```text
 /// #[remote_object::interface]
@@ -36,7 +36,8 @@ mod validate;
 ///
 /// # The trait
 ///
-/// - It has the supertraits `Send + Sync`, and may have `Debug` and `'static`. It has no generics.
+/// - It has the supertraits `Send + Sync`, and may have `Debug`, `'static`, and other interfaces, through which it may have these as well. It
+///   has no generics.
 /// - It holds methods only. A method may have a body: implementations may leave such a method out, and the proxy calls it like
 ///   any other.
 /// - `#[cfg(..)]`, doc comments and other attributes may stand on the trait and on its methods.

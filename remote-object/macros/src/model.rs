@@ -1,22 +1,29 @@
 //! The trait as the rest of the macro sees it. It is taken as it is; `validate` says what is wrong with it.
 
-use proc_macro2::Span;
-use quote::format_ident;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Attribute, FnArg, Ident, ItemTrait, Pat, ReturnType, Signature, TraitItem, Type};
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, Ident, ItemTrait, Pat, Path, ReturnType, Signature, TraitItem, Type, parse_quote};
 
 use crate::errors::Errors;
 use crate::fingerprint::fingerprint;
 use crate::text::text;
 
+mod attributes;
 mod mark;
 mod passing;
+mod supertrait;
 
+pub(crate) use self::attributes::allowed;
 pub(crate) use self::mark::{Mark, Word};
 pub(crate) use self::passing::{Passing, ungroup};
+pub(crate) use self::supertrait::Supertrait;
 
 /// A trait under `#[remote_object::interface]`.
 pub(crate) struct Interface {
+    /// The crate `remote_object`, by the path to it from here.
+    pub(crate) runtime: Path,
     /// The trait as written, without the marks on its methods.
     pub(crate) item: ItemTrait,
     pub(crate) methods: Vec<Method>,
@@ -41,12 +48,25 @@ impl Interface {
                 Method::new(index, &method.attrs, marks, method.sig.clone())
             })
             .collect();
-        Self { item, methods }
+        Self { runtime: parse_quote!(::remote_object), item, methods }
     }
 
-    /// The name of the struct that stands for an object of another process.
-    pub(crate) fn proxy(&self) -> Ident {
-        format_ident!("{}Proxy", self.item.ident)
+    /// The path to `remote_object` where the user is to look, if the compiler complains of what it begins.
+    pub(crate) fn runtime_at(&self, place: Span) -> TokenStream {
+        let at_place = |mut token: TokenTree| {
+            // It still means what it means where it was written.
+            token.set_span(place.resolved_at(token.span()));
+            token
+        };
+        self.runtime.to_token_stream().into_iter().map(at_place).collect()
+    }
+
+    /// The supertraits that are taken for interfaces: all that have a name of their own.
+    pub(crate) fn supertraits(&self) -> impl Iterator<Item = &Path> {
+        self.item.supertraits.iter().filter_map(|bound| match Supertrait::of(bound) {
+            Supertrait::Interface(path) => Some(path),
+            _ => None,
+        })
     }
 
     /// The name of the trait without `r#`.
@@ -61,6 +81,10 @@ pub(crate) struct Method {
     index: usize,
     /// Its `#[cfg(..)]` attributes, which everything generated for it repeats.
     pub(crate) cfg: Vec<Attribute>,
+    /// Its `#[cfg_attr(..)]` attributes.
+    pub(crate) conditional: Vec<Attribute>,
+    /// The lints that are allowed in it, which generated code is then allowed as well.
+    pub(crate) allowed: Vec<Attribute>,
     pub(crate) marks: Vec<Mark>,
     pub(crate) signature: Signature,
     /// All but the receiver.
@@ -70,9 +94,12 @@ pub(crate) struct Method {
 
 impl Method {
     fn new(index: usize, attributes: &[Attribute], marks: Vec<Mark>, signature: Signature) -> Self {
-        let cfg = attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
-        let arguments: Vec<_> = signature.inputs.iter().filter_map(Argument::new).collect();
-        let mut method = Self { index, cfg, marks, signature, arguments, fingerprint: 0 };
+        let named =
+            |name| attributes.iter().filter(move |attribute| attribute.path().is_ident(name)).cloned().collect();
+        let (cfg, conditional) = (named("cfg"), named("cfg_attr"));
+        let allowed = allowed(attributes);
+        let arguments: Vec<_> = signature.inputs.iter().enumerate().filter_map(Argument::new).collect();
+        let mut method = Self { index, cfg, conditional, allowed, marks, signature, arguments, fingerprint: 0 };
         method.fingerprint = fingerprint(&format!(
             "{}({}) -> {}",
             method.name(),
@@ -133,11 +160,14 @@ pub(crate) struct Argument {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) r#type: Type,
     pub(crate) passing: Passing,
+    /// What it is called in generated code, so that no lint on names has to do with it. It stands where the type does, since that is what
+    /// is wrong if anything is.
+    pub(crate) variable: Ident,
 }
 
 impl Argument {
     /// `None` for the receiver.
-    fn new(input: &FnArg) -> Option<Self> {
+    fn new((index, input): (usize, &FnArg)) -> Option<Self> {
         let FnArg::Typed(input) = input else {
             return None;
         };
@@ -146,6 +176,7 @@ impl Argument {
             attributes: input.attrs.clone(),
             r#type: (*input.ty).clone(),
             passing: Passing::of(&input.ty),
+            variable: Ident::new(&format!("argument_{index}"), input.ty.span()),
         })
     }
 

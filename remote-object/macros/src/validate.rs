@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{ItemTrait, TraitItem, TypeParamBound};
+use syn::{ItemTrait, TraitItem};
 
 use crate::errors::Errors;
-use crate::model::{Interface, Method};
+use crate::model::{Interface, Method, Supertrait};
 use crate::text::text;
 
 mod argument;
@@ -45,18 +45,20 @@ fn supertraits(item: &ItemTrait, errors: &mut Errors) {
     let mut send = false;
     let mut sync = false;
     for bound in &item.supertraits {
-        match supertrait_name(bound).as_deref() {
-            Some("Send") => send = true,
-            Some("Sync") => sync = true,
-            Some("Debug" | "'static") => {}
-            _ => errors.refuse(
+        match Supertrait::of(bound) {
+            Supertrait::Send => send = true,
+            Supertrait::Sync => sync = true,
+            Supertrait::OfEveryProxy | Supertrait::Interface(_) => {}
+            Supertrait::Refused => errors.refuse(
                 bound,
                 "the proxy cannot implement this supertrait: move its methods into the interface, or write a trait of its own \
                  for it, and implement both",
             ),
         }
     }
-    if !(send && sync) {
+    // Through an interface they are inherited.
+    let inherited = item.supertraits.iter().any(|bound| matches!(Supertrait::of(bound), Supertrait::Interface(_)));
+    if !(send && sync || inherited) {
         let visibility = match text(&item.vis) {
             written if written.is_empty() => written,
             written => format!("{written} "),
@@ -65,19 +67,6 @@ fn supertraits(item: &ItemTrait, errors: &mut Errors) {
             &item.ident,
             format!("calls come from any thread: write `{visibility}trait {}: Send + Sync`", item.ident),
         );
-    }
-}
-
-/// The last name of the path to a supertrait, or the lifetime.
-fn supertrait_name(bound: &TypeParamBound) -> Option<String> {
-    match bound {
-        TypeParamBound::Lifetime(lifetime) => Some(lifetime.to_string()),
-        TypeParamBound::Trait(bound) => {
-            let plain = bound.lifetimes.is_none() && bound.maybe.is_none();
-            let last = bound.path.segments.last()?;
-            (plain && last.arguments.is_none()).then(|| last.ident.to_string())
-        }
-        _ => None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::interfaces::stock::{new, old};
 use crate::interfaces::{Failing, Item, Mirror, Workshop};
 use crate::modules::answer;
 use crate::objects::this_thread;
+use crate::shapes::Shapes;
 
 remote_child::register_module!(main);
 fn main(child: &Child) {
@@ -21,8 +22,9 @@ fn main(child: &Child) {
         let workshop = remote.require::<dyn Workshop>("workshop")?;
         let mirror = remote.require::<dyn Mirror>("mirror")?;
         let failing = remote.require::<dyn Failing>("failing")?;
+        let shapes = remote.require::<dyn Shapes>("shapes")?;
         let (_, body) = BODIES.iter().find(|(other, _)| *other == name).expect("a body of this name");
-        body(Stage { workshop: &*workshop, mirror: &*mirror, failing: &*failing })
+        body(Stage { workshop: &*workshop, mirror: &*mirror, failing: &*failing, shapes: &*shapes })
     });
     roots(child);
     lifetimes(child);

@@ -20,9 +20,9 @@ macro_rules! everywhere {
             #[test]
             fn local() {
                 let objects = Objects::new();
-                let Objects { workshop, mirror, failing, .. } = &objects;
+                let Objects { workshop, mirror, failing, shapes, .. } = &objects;
                 let (_, body) = BODIES.iter().find(|(name, _)| *name == stringify!($name)).unwrap();
-                body(Stage { workshop: &**workshop, mirror: &**mirror, failing: &**failing }).unwrap();
+                body(Stage { workshop: &**workshop, mirror: &**mirror, failing: &**failing, shapes: &**shapes }).unwrap();
             }
 
             #[test]
@@ -72,6 +72,8 @@ everywhere! {
     an_error_arrives_as_the_type_it_is
     /// B13: of an error that does not travel, its kind, message and causes do.
     a_report_keeps_kind_message_and_causes
+    /// B20: an interface of any shape that the macro takes is the same wherever it is called from.
+    interfaces_of_all_shapes_are_called
 }
 
 every_transport! {

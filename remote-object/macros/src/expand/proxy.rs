@@ -1,107 +1,67 @@
-//! The struct that stands for an object of another process.
+//! The trait for the runtime's proxy: every method is a call.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ReturnType;
 use syn::spanned::Spanned;
 
-use crate::model::{Argument, Interface, Kind, Method, Passing};
+use crate::model::{Argument, Interface, Method, Passing};
 
-pub(super) fn structure(interface: &Interface) -> TokenStream {
-    let visibility = &interface.item.vis;
-    let proxy = interface.proxy();
-    let documentation = format!("A [`{}`] that lives in another process: every method is a call.", interface.name());
-    quote! {
-        #[doc = #documentation]
-        #[derive(::std::fmt::Debug)]
-        #visibility struct #proxy {
-            proxy: ::remote_object::__private::Proxy,
-        }
-    }
-}
-
-/// One constant for each method, so that a `#[cfg(..)]` on one does not move the others.
-pub(super) fn descriptions(interface: &Interface) -> TokenStream {
-    let proxy = interface.proxy();
-    let constants = interface.methods.iter().map(description);
-    quote! {
-        #[automatically_derived]
-        impl #proxy {
-            #(#constants)*
-        }
-    }
-}
-
-fn description(method: &Method) -> TokenStream {
-    let cfg = &method.cfg;
-    let constant = method.constant();
-    let name = method.name();
-    let fingerprint = method.fingerprint;
-    let kind = match method.kind() {
-        Kind::Method => quote!(Method),
-        Kind::PropertyGet => quote!(PropertyGet),
-        Kind::PropertySet => quote!(PropertySet),
-        Kind::Constructor => quote!(Constructor),
-    };
-    let arguments = method.argument_texts();
-    let returns = method.returns_text();
-    quote! {
-        #(#cfg)*
-        const #constant: ::remote_object::__private::Method = ::remote_object::__private::Method {
-            name: #name,
-            fingerprint: #fingerprint,
-            kind: ::remote_object::__private::MethodKind::#kind,
-            arguments: &[#(#arguments),*],
-            returns: #returns,
-        };
-    }
-}
-
-/// The trait, for the proxy.
+/// The trait, for the proxy of this interface and of every interface that has this one as a supertrait.
 pub(super) fn trait_impl(interface: &Interface) -> TokenStream {
+    let runtime = &interface.runtime;
     let name = &interface.item.ident;
-    let proxy = interface.proxy();
-    let methods = interface.methods.iter().map(call);
+    let methods = interface.methods.iter().map(|method| call(interface, method));
+    // A supertrait that it does not have is no interface.
+    let place = interface.supertraits().next().map_or_else(Span::call_site, Spanned::span);
+    let runtime_at_supertrait = interface.runtime_at(place);
+    let proxy = quote_spanned!(place=> #runtime_at_supertrait::__private::TypedProxy<__I>);
     quote! {
         #[automatically_derived]
-        impl #name for #proxy {
+        impl<__I: #runtime::__private::Interface + #name + ?#runtime::__private::std::marker::Sized> #name for #proxy {
             #(#methods)*
         }
     }
 }
 
-fn call(method: &Method) -> TokenStream {
-    let cfg = &method.cfg;
+fn call(interface: &Interface, method: &Method) -> TokenStream {
+    let runtime = &interface.runtime;
+    let Method { cfg, allowed, .. } = method;
     let name = &method.signature.ident;
     let output = &method.signature.output;
-    let patterns = method.arguments.iter().map(|argument| &argument.pattern);
+    let variables = method.arguments.iter().map(|argument| &argument.variable);
     let types = method.arguments.iter().map(|argument| &argument.r#type);
-    let values = method.arguments.iter().map(encoded);
+    let values = method.arguments.iter().map(|argument| encoded(interface, argument));
     let constant = method.constant();
-    let function = runtime_call(output);
+    let returns = returns(interface, output);
+    // What cannot be encoded is complained of at its type.
+    let arguments = quote_spanned!(method.signature.paren_token.span.join()=> &(#(#values,)*));
     quote! {
         #(#cfg)*
-        fn #name(&self #(, #patterns: #types)*) #output {
-            #function(&self.proxy, &Self::#constant, &(#(#values,)*))
+        #(#allowed)*
+        fn #name(&self #(, #variables: #types)*) #output {
+            #runtime::__private::call(self, &__Methods::#constant, #returns, #arguments)
         }
     }
 }
 
-/// The runtime's function, in the place of the return type, where the compiler complains of what it does not fit.
-fn runtime_call(output: &ReturnType) -> TokenStream {
-    match output {
-        ReturnType::Default => quote!(::remote_object::__private::call),
-        ReturnType::Type(_, returns) => {
-            quote_spanned!(returns.span()=> ::remote_object::__private::call::<_, #returns>)
-        }
-    }
+/// What the runtime needs to know of the return type, in its place, where the compiler complains of what does not fit.
+pub(super) fn returns(interface: &Interface, output: &ReturnType) -> TokenStream {
+    let returns = match output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, returns) => returns.to_token_stream(),
+    };
+    let place = returns.span();
+    let runtime = interface.runtime_at(place);
+    quote_spanned!(place=> #runtime::__private::returns::<#returns>())
 }
 
-fn encoded(argument: &Argument) -> TokenStream {
-    let name = &argument.pattern;
+fn encoded(interface: &Interface, argument: &Argument) -> TokenStream {
+    let runtime = &interface.runtime;
+    let variable = &argument.variable;
     match argument.passing {
-        Passing::Bytes => quote!(::remote_object::__private::Bytes(#name)),
-        Passing::ByteVec => quote!(::remote_object::__private::Bytes(&#name)),
-        Passing::Str | Passing::Slice(_) | Passing::Reference(_) | Passing::Owned => quote!(#name),
+        Passing::Bytes => quote!(#runtime::__private::Bytes(#variable)),
+        Passing::ByteVec => quote!(#runtime::__private::Bytes(&#variable)),
+        Passing::Str | Passing::Slice(_) | Passing::Reference(_) | Passing::Owned => quote!(#variable),
     }
 }

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Pat, Type, TypeReference};
 
+use super::tokens::Place;
 use super::{span, tokens};
 use crate::errors::Errors;
 use crate::model::{Argument, Interface, Method, ungroup};
@@ -17,8 +18,7 @@ pub(super) fn arguments(interface: &Interface, method: &Method, errors: &mut Err
             Type::Reference(lent) => reference(lent, errors),
             owned => owned.to_token_stream(),
         };
-        let message = "nothing inside an argument is borrowed: write an owned type, such as `String` or `Vec<T>`";
-        tokens::unsendable(interface, method, rest, message, errors);
+        tokens::unsendable(interface, method, rest, Place::Argument, errors);
     }
     if let Some(argument) = method.arguments.get(ARGUMENTS) {
         errors.refuse(
@@ -65,9 +65,6 @@ fn reference(lent: &TypeReference, errors: &mut Errors) -> TokenStream {
     }
     match &lent.lifetime {
         Some(lifetime) if lifetime.ident == "static" => {
-            errors.refuse(lifetime, format!("what is lent is lent for the call: write `&{behind}`"))
-        }
-        Some(lifetime) if lifetime.ident == "_" => {
             errors.refuse(lifetime, format!("what is lent is lent for the call: write `&{behind}`"))
         }
         _ => {}

@@ -1,19 +1,42 @@
 //! What cannot be in a method.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety};
 
+use super::tokens::Place;
 use super::{argument, mark, tokens};
 use crate::errors::Errors;
 use crate::model::{Interface, Method};
 
 pub(super) fn method(interface: &Interface, method: &Method, errors: &mut Errors) {
+    attributes(method, errors);
     qualifiers(method, errors);
     generics(method, errors);
     receiver(method, errors);
     argument::arguments(interface, method, errors);
     returns(interface, method, errors);
     mark::marks(method, errors);
+}
+
+/// A `cfg_attr` is expanded after this macro has read the trait.
+fn attributes(method: &Method, errors: &mut Errors) {
+    for attribute in &method.conditional {
+        let hides = |word| mentions(attribute.meta.to_token_stream(), word);
+        if hides("cfg") {
+            errors.refuse(attribute, "a condition is read before `cfg_attr` is: write `#[cfg(..)]` itself");
+        } else if hides("remote") {
+            errors.refuse(attribute, "a mark is read before `cfg_attr` is: write `#[remote(..)]` itself");
+        }
+    }
+}
+
+fn mentions(tokens: TokenStream, word: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Group(group) => mentions(group.stream(), word),
+        _ => false,
+    })
 }
 
 fn qualifiers(method: &Method, errors: &mut Errors) {
@@ -84,10 +107,7 @@ fn returns(interface: &Interface, method: &Method, errors: &mut Errors) {
             errors.refuse(ident, "a call can fail: write `-> Result<(), E>`, where `E` can be made from a `CallError`");
         }
         ReturnType::Type(_, returns) => {
-            let message =
-                "a value from another process is not borrowed: write an owned type, such as `String` or `Vec<u8>`";
-            let tokens = returns.to_token_stream();
-            tokens::unsendable(interface, method, tokens, message, errors);
+            tokens::unsendable(interface, method, returns.to_token_stream(), Place::Result, errors);
         }
     }
 }
