@@ -321,7 +321,7 @@ every_transport! {
         for runs in [true, false] {
             let transport = setup.transport();
             let (tasks, queue) = channel();
-            let deadlines = Deadlines { start: PATIENCE, stop: Duration::from_millis(300), ..Deadlines::default() };
+            let deadlines = Deadlines { start: PATIENCE, stop: PATIENCE, ..Deadlines::default() };
             let options = ParentOptions::new().executor(Arc::new(Queue(tasks))).deadlines(deadlines);
             let inner = Setup::impatient("the_parent_may_be_closed_with_things_left_to_do", transport, options);
             inner.require("pumped");
