@@ -2,11 +2,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use remote_protocol::payload::Location;
+use remote_protocol::payload::{Encoding, Location};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::calling::MadeCallback;
-use crate::scope::{self, Receiver};
+use crate::scope::{self, Receiver, Sending};
 use crate::serving::HeldCallback;
 
 /// A closure of a child that others can call, asynchronously and without an answer.
@@ -34,6 +34,8 @@ use crate::serving::HeldCallback;
 /// ```
 pub struct Callback<A> {
     callback: AnyCallback,
+    /// Dynamic where the type of this handle may not be the closure's.
+    form: Encoding,
     argument: PhantomData<fn(A)>,
 }
 
@@ -56,8 +58,8 @@ impl AnyCallback {
 }
 
 impl<A> Callback<A> {
-    pub(crate) const fn new(callback: AnyCallback) -> Self {
-        Self { callback, argument: PhantomData }
+    pub(crate) const fn new(callback: AnyCallback, form: Encoding) -> Self {
+        Self { callback, form, argument: PhantomData }
     }
 
     /// Whether the process that made it is still there. Its loader may have been unloaded: then calling it does nothing.
@@ -86,20 +88,21 @@ impl<A: Serialize> Callback<A> {
     pub fn call(&self, argument: A) -> Result<(), CallbackError> {
         match &self.callback {
             AnyCallback::Made(made) => {
-                scope::encode(Receiver::Local, &argument, |bytes, sending| made.post(bytes.to_vec(), sending.kept))
+                let post = |bytes: &[u8], sending: Sending| made.post(self.form, bytes.to_vec(), sending.kept);
+                scope::encode(Receiver::Local, self.form, &argument, post)
             }
             AnyCallback::Held(held) => {
                 let receiver = Receiver::Child(Arc::clone(held.serving()));
-                scope::encode(receiver, &argument, |bytes, sending| held.invoke(bytes, sending))
+                scope::encode(receiver, self.form, &argument, |bytes, sending| held.invoke(self.form, bytes, sending))
             }
         }
-        .map_err(|error| CallbackError::Unsendable { reason: error.to_string() })?
+        .map_err(|reason| CallbackError::Unsendable { reason })?
     }
 }
 
 impl<A> Clone for Callback<A> {
     fn clone(&self) -> Self {
-        Self::new(self.callback.clone())
+        Self::new(self.callback.clone(), self.form)
     }
 }
 
@@ -124,14 +127,15 @@ impl<A> fmt::Debug for Callback<A> {
 
 impl<A> Serialize for Callback<A> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        scope::send_callback(&self.callback).map_err(serde::ser::Error::custom)?.serialize(serializer)
+        scope::send_callback(&self.callback, self.form).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
 
 impl<'de, A> Deserialize<'de> for Callback<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let reference = Deserialize::deserialize(deserializer)?;
-        scope::receive_callback(reference).map(Self::new).map_err(serde::de::Error::custom)
+        let (callback, form) = scope::receive_callback(reference).map_err(serde::de::Error::custom)?;
+        Ok(Self::new(callback, form))
     }
 }
 

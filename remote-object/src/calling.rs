@@ -1,19 +1,20 @@
 //! A child's side: the proxies of the parent's objects, and the callbacks lent to it.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use remote_protocol::call::{CallError, Outcome, Release, Request};
 use remote_protocol::id::{CallId, LentId};
-use remote_protocol::payload::{Location, Reference};
+use remote_protocol::payload::{Encoding, Location, Reference};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 
 use crate::callback::CallbackError;
-use crate::interface::Interface;
+use crate::interface::{Interface, interfaces};
 use crate::object::address;
 use crate::proxy::Proxy;
 use crate::scope::Arrival;
@@ -41,7 +42,7 @@ struct Proxies {
 /// How closures reach the loop thread, where they live.
 pub(crate) trait Loop: Send + Sync {
     /// Calls a callback as if the parent had, after what is running there. `false` when the loop has ended.
-    fn invoke(&self, id: LentId, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool;
+    fn invoke(&self, id: LentId, form: Encoding, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool;
 
     /// Drops the closure of a callback that nobody can call any more.
     fn forget(&self, id: LentId);
@@ -111,20 +112,28 @@ impl Calling {
             return Ok(Vec::new());
         }
         let resolve = |reference: Reference<'_>| match reference {
-            Reference::Object(id) => {
-                let make = || HeldProxy {
-                    id,
-                    calling: Arc::clone(self),
-                    arrivals: Arrivals::default(),
-                    typed: Mutex::default(),
-                    address: AtomicUsize::new(0),
-                };
-                Ok(Arrival::Proxy(lock(&self.proxies).held.arrive(id, make)))
+            Reference::Object(id) => Ok(Arrival::Proxy(self.hold(id))),
+            Reference::ObjectOf { id, interfaces } => {
+                let held = self.hold(id);
+                held.interfaces.get_or_init(|| interfaces.into_iter().map(Cow::into_owned).collect());
+                Ok(Arrival::Proxy(held))
             }
             other => Err(format!("a {} of the parent's", other.kind())),
         };
         let resolved: Vec<_> = references.into_iter().map(resolve).collect();
         resolved.into_iter().collect()
+    }
+
+    fn hold(self: &Arc<Self>, id: LentId) -> Arc<HeldProxy> {
+        let make = || HeldProxy {
+            id,
+            calling: Arc::clone(self),
+            arrivals: Arrivals::default(),
+            interfaces: OnceLock::new(),
+            typed: Mutex::default(),
+            address: AtomicUsize::new(0),
+        };
+        lock(&self.proxies).held.arrive(id, make)
     }
 
     /// The proxy that lies at an address.
@@ -218,6 +227,8 @@ pub(crate) struct HeldProxy {
     id: LentId,
     pub(crate) calling: Arc<Calling>,
     arrivals: Arrivals,
+    /// The name of its interface, and of those it inherits from, once something has said them.
+    interfaces: OnceLock<Vec<String>>,
     /// A `Weak<T>` of the typed proxy, whose `T` is of one interface.
     typed: Mutex<Option<Box<dyn Any + Send + Sync>>>,
     /// Where the typed proxy lies; 0 while there is none.
@@ -227,6 +238,19 @@ pub(crate) struct HeldProxy {
 impl HeldProxy {
     pub(crate) const fn id(&self) -> LentId {
         self.id
+    }
+
+    /// The name of its interface; empty while nothing has said it.
+    pub(crate) fn interface(&self) -> &str {
+        self.interfaces.get().and_then(|interfaces| interfaces.first()).map_or("", |interface| interface)
+    }
+
+    /// The typed proxy, if this is its interface or one that it inherits from; the name of its own if not.
+    pub(crate) fn typed_if<T: Interface + ?Sized>(self: &Arc<Self>) -> Result<Arc<T>, String> {
+        match self.interfaces.get() {
+            Some(interfaces) if interfaces.iter().any(|interface| interface == T::NAME) => Ok(self.typed()),
+            _ => Err(self.interface().to_owned()),
+        }
     }
 
     /// The typed proxy: the same one for as long as anybody holds it. It is of one interface, the one the object is lent by.
@@ -243,6 +267,7 @@ impl HeldProxy {
 
     fn make<T: Interface + ?Sized>(self: &Arc<Self>) -> Arc<T> {
         let made = T::proxy(Proxy::new(Arc::clone(self)));
+        self.interfaces.get_or_init(|| interfaces::<T>().into_iter().map(str::to_owned).collect());
         let address = address(&made);
         let mut proxies = lock(&self.calling.proxies);
         let old = self.address.swap(address, Ordering::Relaxed);
@@ -292,8 +317,8 @@ impl MadeCallback {
     }
 
     /// Calls it from within its own process.
-    pub(crate) fn post(&self, argument: Vec<u8>, arrivals: Vec<Arrival>) -> Result<(), CallbackError> {
-        if self.is_alive() && self.calling.looper.invoke(self.id, argument, arrivals) {
+    pub(crate) fn post(&self, form: Encoding, argument: Vec<u8>, arrivals: Vec<Arrival>) -> Result<(), CallbackError> {
+        if self.is_alive() && self.calling.looper.invoke(self.id, form, argument, arrivals) {
             return Ok(());
         }
         Err(CallbackError::Detached { made_at: self.made_at.to_string() })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use remote_child::{Child, Handle, LoaderId};
 use remote_protocol::id::LentId;
+use remote_protocol::payload::Encoding;
 use remote_protocol::service::Callbacks;
 
 use crate::calling::{Calling, Late, Loop};
@@ -59,8 +60,8 @@ impl Drop for Extension {
 struct LoopHandle(Handle);
 
 impl Loop for LoopHandle {
-    fn invoke(&self, id: LentId, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool {
-        self.0.run_with(move |extension: &Extension| extension.0.call(id, &argument, arrivals)).is_ok()
+    fn invoke(&self, id: LentId, form: Encoding, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool {
+        self.0.run_with(move |extension: &Extension| extension.0.call(id, form, &argument, arrivals)).is_ok()
     }
 
     fn forget(&self, id: LentId) {

@@ -10,6 +10,7 @@ use remote_child::{Child, LoaderId};
 use remote_protocol::call::{CallError, Invoke, Outcome, Release, Request, Root};
 use remote_protocol::contain::contain;
 use remote_protocol::id::LentId;
+use remote_protocol::payload::Encoding;
 use remote_protocol::service::Callbacks;
 use serde::de::DeserializeOwned;
 
@@ -67,11 +68,12 @@ impl Context {
     /// The closure is dropped when neither this process nor the parent has a handle to the callback any more, or its loader is unloaded.
     #[track_caller]
     pub fn callback<A: DeserializeOwned + 'static>(&self, mut closure: impl FnMut(A) + 'static) -> Callback<A> {
-        let call: Closure = Box::new(move |bytes, arrivals| {
-            closure(scope::decode(bytes, arrivals).map_err(|error| error.to_string())?);
+        let call: Closure = Box::new(move |form, bytes, arrivals| {
+            let argument = scope::decode_owned(form, bytes, arrivals);
+            closure(argument.map_err(|reason| format!("called with something it does not take: {reason}"))?);
             Ok(())
         });
-        Callback::new(self.closures.add(self.child.clone(), Location::caller(), call))
+        Callback::new(self.closures.add(self.child.clone(), Location::caller(), call), Encoding::Typed)
     }
 
     /// How long calls of this process may take from now on; the parent's call deadline, 30 s, if nothing is said.
@@ -131,7 +133,7 @@ struct Entry {
     closure: RefCell<Option<Closure>>,
 }
 
-type Closure = Box<dyn FnMut(&[u8], Vec<Arrival>) -> Result<(), String>>;
+type Closure = Box<dyn FnMut(Encoding, &[u8], Vec<Arrival>) -> Result<(), String>>;
 
 impl Closures {
     pub(crate) fn new(calling: Arc<Calling>) -> Rc<Self> {
@@ -152,12 +154,12 @@ impl Closures {
     }
 
     /// Calls a closure; what goes wrong in it is reported to the parent.
-    pub(crate) fn call(&self, id: LentId, argument: &[u8], arrivals: Vec<Arrival>) {
+    pub(crate) fn call(&self, id: LentId, form: Encoding, argument: &[u8], arrivals: Vec<Arrival>) {
         // It may have gone while the call was on its way.
         let Some(entry) = self.by_id.borrow().get(&id).cloned() else { return };
         // One that is called while it runs cannot be: it would have to be borrowed twice. Only its own nested waiting could do that.
         let Some(mut closure) = entry.closure.take() else { return };
-        let called = contain(|| closure(argument, arrivals));
+        let called = contain(|| closure(form, argument, arrivals));
         entry.closure.replace(Some(closure));
         if let Err(message) = called.unwrap_or_else(|panic| Err(format!("panicked: {panic}"))) {
             entry.child.report_callback(entry.made_at.clone(), message);
@@ -182,7 +184,7 @@ impl Closures {
 impl Callbacks for Closures {
     fn invoke(&self, invoke: Invoke<'_>) {
         match self.calling.arrive(invoke.argument.references) {
-            Ok(arrivals) => self.call(invoke.callback, &invoke.argument.bytes.0, arrivals),
+            Ok(arrivals) => self.call(invoke.callback, invoke.form, &invoke.argument.bytes.0, arrivals),
             // The parent sends callbacks to no child, so that it does not come to this.
             Err(reason) => tracing::error!(%reason, "the parent called a callback wrongly"),
         }

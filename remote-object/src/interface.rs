@@ -40,6 +40,17 @@ pub trait Interface: Send + Sync + 'static {
     }
 }
 
+/// The name of an interface, and of those that it inherits methods from.
+pub(crate) fn interfaces<T: Interface + ?Sized>() -> Vec<&'static str> {
+    let mut names = vec![T::NAME];
+    for method in T::METHODS {
+        if !names.contains(&method.interface) {
+            names.push(method.interface);
+        }
+    }
+    names
+}
+
 /// A method of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method {

@@ -6,7 +6,7 @@ use remote_protocol::call::{CallError, Outcome, Report, Return, Selector};
 use remote_protocol::codec::CowBytes;
 use remote_protocol::contain::contain;
 use remote_protocol::id::CallId;
-use remote_protocol::payload::{Payload, Reference};
+use remote_protocol::payload::{Encoding, Payload, Reference};
 use remote_protocol::service::Answer;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,9 @@ impl<'a> Invocation<'a> {
     pub fn fingerprint(&self, methods: &'static [Method]) -> Option<u64> {
         match &self.method {
             Selector::Typed(fingerprint) => Some(fingerprint.0),
-            Selector::Named(name) => methods.iter().find(|method| method.name == name).map(|method| method.fingerprint),
+            Selector::Named { name, .. } => {
+                methods.iter().find(|method| method.name == name).map(|method| method.fingerprint)
+            }
         }
     }
 
@@ -54,7 +56,7 @@ impl<'a> Invocation<'a> {
         serve: impl FnOnce(A) -> R,
     ) {
         let refused = |reason: String| CallError::Arguments { method: method.name.to_owned(), reason };
-        if let Selector::Named(_) = self.method {
+        if let Selector::Named { .. } = self.method {
             return self.refuse(refused("this method is called by its interface only".to_owned()));
         }
         let arrivals = match self.serving.arrive(std::mem::take(&mut self.references)) {
@@ -66,7 +68,7 @@ impl<'a> Invocation<'a> {
         let mut once = Some((arrivals, serve));
         (returns.serve)(self, method, &mut || {
             let (arrivals, serve) = once.take().expect("a call is served once");
-            let arguments = scope::decode(bytes, arrivals).map_err(|error| refused(error.to_string()))?;
+            let arguments = scope::decode(bytes, arrivals).map_err(refused)?;
             Ok(serve(arguments))
         });
     }
@@ -77,7 +79,7 @@ impl<'a> Invocation<'a> {
         drop(self.serving.arrive(std::mem::take(&mut self.references)));
         let method = match &self.method {
             Selector::Typed(fingerprint) => format!("with the fingerprint {:#018x}", fingerprint.0),
-            Selector::Named(name) => format!("`{name}`"),
+            Selector::Named { name, .. } => format!("`{name}`"),
         };
         self.refuse(CallError::NoSuchMethod { interface: interface.to_owned(), method });
     }
@@ -87,7 +89,7 @@ impl<'a> Invocation<'a> {
         let Self { serving, call, answer, .. } = self;
         let receiver = Receiver::Child(Arc::clone(serving));
         let sent = contain(|| {
-            scope::encode(receiver.clone(), value, |bytes, sending| {
+            scope::encode(receiver.clone(), Encoding::Typed, value, |bytes, sending| {
                 let references = sending.references.clone();
                 let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
                 let outcome = match report {
@@ -101,7 +103,7 @@ impl<'a> Invocation<'a> {
         let reason = match sent {
             Ok(Ok(Ok(()))) => return,
             Ok(Ok(Err(error))) => error.to_string(),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(reason)) => reason,
             Err(panic) => format!("encoding it panicked: {panic}"),
         };
         let error = CallError::Result { method: method.name.to_owned(), reason };

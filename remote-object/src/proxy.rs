@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use remote_protocol::call::{CallError, Request, Selector};
 use remote_protocol::codec::CowBytes;
-use remote_protocol::payload::{Fingerprint, Payload};
+use remote_protocol::payload::{Encoding, Fingerprint, Payload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -63,7 +63,7 @@ pub fn call<I: ?Sized, A: Serialize, R>(
     let held = &proxy.proxy.held;
     let calling = &held.calling;
     let receiver = Receiver::Parent(Arc::clone(calling));
-    let called = scope::encode(receiver.clone(), arguments, |bytes, sending| {
+    let called = scope::encode(receiver.clone(), Encoding::Typed, arguments, |bytes, sending| {
         let references = sending.references.clone();
         let request = Request::Method {
             object: held.id(),
@@ -85,14 +85,11 @@ pub fn call<I: ?Sized, A: Serialize, R>(
     match called {
         Ok(Ok(result)) => result,
         Ok(Err(error)) => (returns.failed)(error),
-        Err(error) => {
-            let reason = error.to_string();
-            (returns.failed)(CallError::Arguments { method: method.name.to_owned(), reason })
-        }
+        Err(reason) => (returns.failed)(CallError::Arguments { method: method.name.to_owned(), reason }),
     }
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(calling: &Arc<Calling>, payload: Payload<'_>) -> Result<T, String> {
     let arrivals = calling.arrive(payload.references)?;
-    scope::decode(&payload.bytes.0, arrivals).map_err(|error| error.to_string())
+    scope::decode(&payload.bytes.0, arrivals)
 }

@@ -4,17 +4,19 @@
 //! of the thread, and the handles look there. Outside a scope, in an event or a file, they are an error.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use remote_protocol::codec::{self, DecodeError, EncodeError};
-use remote_protocol::payload::Reference;
-use remote_protocol::value::{self, ReferenceKind};
+use remote_protocol::codec;
+use remote_protocol::payload::{Encoding, Reference};
+use remote_protocol::value::{self, ReferenceKind, Value};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::callback::AnyCallback;
 use crate::calling::{Calling, HeldProxy};
-use crate::interface::Interface;
+use crate::interface::{Interface, interfaces};
 use crate::object::{Exported, Object, Wanted, address};
 use crate::serving::Serving;
 
@@ -36,7 +38,8 @@ pub(crate) enum Arrival {
     Object(Arc<dyn Object>),
     /// An object of the parent.
     Proxy(Arc<HeldProxy>),
-    Callback(AnyCallback),
+    /// A callback, and how it has to be called by whoever gets it.
+    Callback(AnyCallback, Encoding),
 }
 
 /// References that are about to be sent, and what they stand for here.
@@ -48,8 +51,8 @@ pub(crate) struct Sending {
 }
 
 enum Scope {
-    Send(Receiver, Sending),
-    Receive(Vec<Arrival>),
+    Send { receiver: Receiver, form: Encoding, sending: Sending },
+    Receive { arrivals: Vec<Arrival>, form: Encoding },
 }
 
 thread_local! {
@@ -58,40 +61,60 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Encodes a value for a receiver, and gives its bytes and references to `send`. When it cannot be encoded, nothing of it counts as lent.
+/// Encodes a value for a receiver, and gives its bytes and references to `send`. When it cannot be encoded, nothing of it counts as lent,
+/// and the error says why.
 pub(crate) fn encode<T: Serialize + ?Sized, R>(
     receiver: Receiver,
+    form: Encoding,
     value: &T,
     send: impl FnOnce(&[u8], Sending) -> R,
-) -> Result<R, EncodeError> {
+) -> Result<R, String> {
     let mut buffer = BUFFER.take();
     buffer.clear();
-    push(Scope::Send(receiver.clone(), Sending::default()));
-    let popped = PopOnDrop;
-    let encoded = codec::encode(value, &mut buffer);
-    std::mem::forget(popped);
-    let sending = match pop() {
-        Some(Scope::Send(_, sending)) => sending,
-        Some(Scope::Receive(_)) | None => Sending::default(),
-    };
-    let result = match encoded {
-        Ok(()) => Ok(send(&buffer, sending)),
-        Err(error) => {
-            undo(&receiver, sending.references);
-            Err(error)
+    let encoded = sending(receiver, form, || match form {
+        Encoding::Typed => codec::encode(value, &mut buffer).map_err(|error| error.to_string()),
+        Encoding::Dynamic => {
+            let value = Value::from_serialize(value).map_err(|error| error.to_string())?;
+            codec::encode(&value, &mut buffer).map_err(|error| error.to_string())
         }
-    };
+    });
+    let result = encoded.map(|((), sending)| send(&buffer, sending));
     if buffer.capacity() <= KEPT_BYTES {
         BUFFER.set(buffer);
     }
     result
 }
 
+/// Has `write` write something for a receiver; gives what it refers to as well. When it fails, nothing of it counts as lent.
+fn sending<R>(
+    receiver: Receiver,
+    form: Encoding,
+    write: impl FnOnce() -> Result<R, String>,
+) -> Result<(R, Sending), String> {
+    push(Scope::Send { receiver: receiver.clone(), form, sending: Sending::default() });
+    let popped = PopOnDrop;
+    let written = write();
+    std::mem::forget(popped);
+    let sending = match pop() {
+        Some(Scope::Send { sending, .. }) => sending,
+        Some(Scope::Receive { .. }) | None => Sending::default(),
+    };
+    match written {
+        Ok(written) => Ok((written, sending)),
+        Err(reason) => {
+            undo(&receiver, sending.references);
+            Err(reason)
+        }
+    }
+}
+
 /// Takes back references that were counted as lent and then not sent.
 pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
     for reference in references {
         match (receiver, reference) {
-            (Receiver::Child(serving), Reference::Object(id)) => serving.take_back(id),
+            (Receiver::Child(serving), Reference::Object(id) | Reference::ObjectOf { id, .. }) => {
+                serving.take_back(id);
+            }
             (Receiver::Parent(calling), Reference::Callback { id, .. }) => calling.take_back(id),
             // Not counted: it goes back to where it came from, or nowhere.
             _ => {}
@@ -99,19 +122,45 @@ pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
     }
 }
 
-/// Decodes a value whose references have arrived.
-pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], arrivals: Vec<Arrival>) -> Result<T, DecodeError> {
-    push(Scope::Receive(arrivals));
+/// Decodes a typed value whose references have arrived.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], arrivals: Vec<Arrival>) -> Result<T, String> {
+    receiving(Encoding::Typed, arrivals, || codec::decode(bytes).map_err(|error| error.to_string()))
+}
+
+/// Decodes a value, in either form, whose references have arrived.
+pub(crate) fn decode_owned<T: DeserializeOwned>(
+    form: Encoding,
+    bytes: &[u8],
+    arrivals: Vec<Arrival>,
+) -> Result<T, String> {
+    match form {
+        Encoding::Typed => decode(bytes, arrivals),
+        Encoding::Dynamic => receiving(form, arrivals, || {
+            let value: Value = codec::decode(bytes).map_err(|error| error.to_string())?;
+            value.to().map_err(|error| error.to_string())
+        }),
+    }
+}
+
+/// Has `read` read something whose references have arrived.
+fn receiving<R>(form: Encoding, arrivals: Vec<Arrival>, read: impl FnOnce() -> R) -> R {
+    push(Scope::Receive { arrivals, form });
     let _pop = PopOnDrop;
-    codec::decode(bytes)
+    read()
 }
 
 /// Counts an object as lent, and gives what stands for it in the payload.
 pub(crate) fn send_object<T: Interface + ?Sized>(object: &Arc<T>) -> Result<value::Reference, String> {
-    send(ReferenceKind::Object, |receiver| match receiver {
+    send(ReferenceKind::Object, |receiver, form| match receiver {
         Receiver::Child(serving) => {
             let id = serving.lend(Arc::new(Exported(Arc::clone(object))))?;
-            Ok((Reference::Object(id), None))
+            let reference = match form {
+                Encoding::Typed => Reference::Object(id),
+                Encoding::Dynamic => {
+                    Reference::ObjectOf { id, interfaces: interfaces::<T>().into_iter().map(Cow::Borrowed).collect() }
+                }
+            };
+            Ok((reference, None))
         }
         Receiver::Parent(calling) => {
             let proxy = calling
@@ -128,9 +177,14 @@ pub(crate) fn send_object<T: Interface + ?Sized>(object: &Arc<T>) -> Result<valu
 }
 
 /// Counts a callback as lent, and gives what stands for it in the payload.
-pub(crate) fn send_callback(callback: &AnyCallback) -> Result<value::Reference, String> {
-    send(ReferenceKind::Function, |receiver| {
+///
+/// `known` says how the sender has to call it; whoever gets it dynamically does not know its type.
+pub(crate) fn send_callback(callback: &AnyCallback, known: Encoding) -> Result<value::Reference, String> {
+    send(ReferenceKind::Function, |receiver, form| {
         let (id, made_at) = match (receiver, callback) {
+            (Receiver::Parent(_), _) if (known, form) == (Encoding::Dynamic, Encoding::Typed) => {
+                return Err("a callback that arrived dynamically is passed on dynamically".to_owned());
+            }
             (Receiver::Parent(calling), AnyCallback::Made(made)) => (calling.lend(made)?, made.location().clone()),
             (Receiver::Parent(_), AnyCallback::Held(_)) => return Err("this callback is another process's".to_owned()),
             (Receiver::Child(_), _) => {
@@ -138,17 +192,24 @@ pub(crate) fn send_callback(callback: &AnyCallback) -> Result<value::Reference, 
             }
             (Receiver::Local, callback) => (NO_ID, callback.made_at().clone()),
         };
-        Ok((Reference::Callback { id, made_at }, Some(Arrival::Callback(callback.clone()))))
+        Ok((Reference::Callback { id, made_at }, Some(Arrival::Callback(callback.clone(), known))))
     })
 }
 
 /// The object that a reference in a payload stands for.
 pub(crate) fn receive_object<T: Interface + ?Sized>(reference: value::Reference) -> Result<Arc<T>, String> {
-    match (reference.kind, receive(reference.index)?) {
+    let (arrival, form) = receive(reference.index)?;
+    match (reference.kind, arrival) {
         (ReferenceKind::Object, Arrival::Object(object)) => by_interface(&*object)
             .or_else(|| by_interface(&*object.upcast(Wanted::Type(TypeId::of::<T>()))?))
             .ok_or_else(|| format!("expected a `{}`, found a `{}`", T::NAME, object.interface())),
-        (ReferenceKind::Object, Arrival::Proxy(proxy)) => Ok(proxy.typed()),
+        // A typed payload cannot be mistaken in this; and what it carries does not say what it is.
+        (ReferenceKind::Object, Arrival::Proxy(proxy)) => match form {
+            Encoding::Typed => Ok(proxy.typed()),
+            Encoding::Dynamic => {
+                proxy.typed_if().map_err(|found| format!("expected a `{}`, found a `{found}`", T::NAME))
+            }
+        },
         _ => Err(format!("expected a `{}`, found another kind of reference", T::NAME)),
     }
 }
@@ -157,23 +218,25 @@ fn by_interface<T: Interface + ?Sized>(object: &dyn Object) -> Option<Arc<T>> {
     object.as_any().downcast_ref::<Exported<T>>().map(|exported| Arc::clone(&exported.0))
 }
 
-/// The callback that a reference in a payload stands for.
-pub(crate) fn receive_callback(reference: value::Reference) -> Result<AnyCallback, String> {
-    match (reference.kind, receive(reference.index)?) {
-        (ReferenceKind::Function, Arrival::Callback(callback)) => Ok(callback),
+/// The callback that a reference in a payload stands for, and how it has to be called.
+pub(crate) fn receive_callback(reference: value::Reference) -> Result<(AnyCallback, Encoding), String> {
+    let (arrival, form) = receive(reference.index)?;
+    match (reference.kind, arrival) {
+        (ReferenceKind::Function, Arrival::Callback(callback, Encoding::Typed)) => Ok((callback, form)),
+        (ReferenceKind::Function, Arrival::Callback(callback, Encoding::Dynamic)) => Ok((callback, Encoding::Dynamic)),
         _ => Err("expected a callback, found another kind of reference".to_owned()),
     }
 }
 
 fn send(
     kind: ReferenceKind,
-    lend: impl FnOnce(&Receiver) -> Result<(Reference<'static>, Option<Arrival>), String>,
+    lend: impl FnOnce(&Receiver, Encoding) -> Result<(Reference<'static>, Option<Arrival>), String>,
 ) -> Result<value::Reference, String> {
     SCOPES.with_borrow_mut(|scopes| {
-        let Some(Scope::Send(receiver, sending)) = scopes.last_mut() else {
+        let Some(Scope::Send { receiver, form, sending }) = scopes.last_mut() else {
             return Err("objects and callbacks travel in calls, returns and callbacks only".to_owned());
         };
-        let (reference, kept) = lend(receiver)?;
+        let (reference, kept) = lend(receiver, *form)?;
         let index = u32::try_from(sending.references.len()).map_err(|_| "too many references".to_owned())?;
         sending.references.push(reference);
         sending.kept.extend(kept);
@@ -181,13 +244,15 @@ fn send(
     })
 }
 
-fn receive(index: u32) -> Result<Arrival, String> {
+fn receive(index: u32) -> Result<(Arrival, Encoding), String> {
     SCOPES.with_borrow(|scopes| {
-        let Some(Scope::Receive(arrivals)) = scopes.last() else {
+        let Some(Scope::Receive { arrivals, form }) = scopes.last() else {
             return Err("objects and callbacks arrive in calls, returns and callbacks only".to_owned());
         };
         let arrival = usize::try_from(index).ok().and_then(|index| arrivals.get(index));
-        arrival.cloned().ok_or_else(|| format!("expected one of {} references, found number {index}", arrivals.len()))
+        let arrival = arrival.cloned();
+        let unknown = || format!("expected one of {} references, found number {index}", arrivals.len());
+        arrival.map(|arrival| (arrival, *form)).ok_or_else(unknown)
     })
 }
 

@@ -10,7 +10,7 @@ use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, 
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::id::{CallId, LentId};
-use remote_protocol::payload::{Location, Payload, Reference};
+use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Answer, Notify, NotifyError, Service};
 use remote_protocol::value::{self, ReferenceKind};
 
@@ -109,7 +109,7 @@ impl Serving {
         }
         // Those before an invalid one are given back with the rest.
         let resolve = |reference| match reference {
-            Reference::Object(id) => {
+            Reference::Object(id) | Reference::ObjectOf { id, .. } => {
                 let object = self.tables().objects.get(id).cloned();
                 object.map(Arrival::Object).ok_or_else(|| format!("there is no object {id} for this process"))
             }
@@ -127,7 +127,7 @@ impl Serving {
                     return Err(format!("more than {} callbacks of one process", self.limit));
                 }
                 let held = tables.callbacks.arrive(id, make);
-                Ok(Arrival::Callback(AnyCallback::Held(held)))
+                Ok(Arrival::Callback(AnyCallback::Held(held), Encoding::Typed))
             }
         };
         let resolved: Vec<_> = references.into_iter().map(resolve).collect();
@@ -168,7 +168,7 @@ impl Serving {
         drop(self.arrive(references));
         let method = match method {
             Selector::Typed(fingerprint) => format!("{:#018x}", fingerprint.0),
-            Selector::Named(name) => name.clone().into_owned(),
+            Selector::Named { name, .. } => name.clone().into_owned(),
         };
         let error = CallError::NoSuchObject { id: object.to_string(), method };
         respond(answer, call, Outcome::Refused(Box::new(error)));
@@ -309,11 +309,11 @@ impl HeldCallback {
         &self.serving
     }
 
-    /// Sends the child an encoded argument.
-    pub(crate) fn invoke(&self, bytes: &[u8], sending: Sending) -> Result<(), CallbackError> {
+    /// Sends the child an argument that is encoded in this form.
+    pub(crate) fn invoke(&self, form: Encoding, bytes: &[u8], sending: Sending) -> Result<(), CallbackError> {
         let references = sending.references.clone();
         let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
-        let sent = self.serving.child.invoke(Invoke { callback: self.id, argument });
+        let sent = self.serving.child.invoke(Invoke { callback: self.id, form, argument });
         sent.map_err(|error| {
             crate::scope::undo(&crate::scope::Receiver::Child(Arc::clone(&self.serving)), references);
             match error {

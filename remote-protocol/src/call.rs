@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CallId, LentId};
-use crate::payload::{Fingerprint, Payload};
+use crate::payload::{Encoding, Fingerprint, Payload};
 
 mod error;
 
@@ -162,8 +162,28 @@ pub enum Selector<'a> {
     /// By name and signature; arguments and result are typed.
     Typed(Fingerprint),
     /// By name alone; arguments and result are dynamic values.
-    #[serde(borrow)]
-    Named(Cow<'a, str>),
+    Named {
+        /// The member's name; empty where it is the object itself that is called, constructed with or asked about.
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        /// What is done with it.
+        access: Access,
+    },
+}
+
+/// What is done with a member that is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Access {
+    /// It is called, with a list of arguments.
+    Call,
+    /// It is read, without arguments.
+    Get,
+    /// It is written, with a list of one argument.
+    Set,
+    /// An object is made with it, with a list of arguments.
+    Construct,
+    /// The object's members are asked for, without arguments and without a name.
+    Members,
 }
 
 impl Selector<'_> {
@@ -172,7 +192,7 @@ impl Selector<'_> {
     pub fn into_owned(self) -> Selector<'static> {
         match self {
             Self::Typed(fingerprint) => Selector::Typed(fingerprint),
-            Self::Named(name) => Selector::Named(Cow::Owned(name.into_owned())),
+            Self::Named { name, access } => Selector::Named { name: Cow::Owned(name.into_owned()), access },
         }
     }
 }
@@ -230,6 +250,8 @@ impl Outcome<'_> {
 pub struct Invoke<'a> {
     /// The callback.
     pub callback: LentId,
+    /// How the argument is encoded.
+    pub form: Encoding,
     /// The argument.
     #[serde(borrow)]
     pub argument: Payload<'a>,
@@ -239,7 +261,7 @@ impl Invoke<'_> {
     /// The same message, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> Invoke<'static> {
-        Invoke { callback: self.callback, argument: self.argument.into_owned() }
+        Invoke { callback: self.callback, form: self.form, argument: self.argument.into_owned() }
     }
 }
 

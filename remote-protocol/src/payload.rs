@@ -45,6 +45,14 @@ impl Payload<'_> {
 pub enum Reference<'a> {
     /// An object of the parent.
     Object(LentId),
+    /// An object of the parent, for those who do not know what it is.
+    ObjectOf {
+        /// The object.
+        id: LentId,
+        /// The name of its interface, and of those that one inherits from.
+        #[serde(borrow)]
+        interfaces: Vec<Cow<'a, str>>,
+    },
     /// A callback of the child.
     Callback {
         /// The callback.
@@ -61,6 +69,10 @@ impl Reference<'_> {
     pub fn into_owned(self) -> Reference<'static> {
         match self {
             Self::Object(id) => Reference::Object(id),
+            Self::ObjectOf { id, interfaces } => {
+                let interfaces = interfaces.into_iter().map(|interface| Cow::Owned(interface.into_owned())).collect();
+                Reference::ObjectOf { id, interfaces }
+            }
             Self::Callback { id, made_at } => Reference::Callback { id, made_at: made_at.into_owned() },
         }
     }
@@ -69,7 +81,7 @@ impl Reference<'_> {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Object(_) => "object",
+            Self::Object(_) | Self::ObjectOf { .. } => "object",
             Self::Callback { .. } => "callback",
         }
     }
@@ -105,6 +117,15 @@ impl fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
+}
+
+/// How the argument of a call back is encoded: both handles know its type, or one of them may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Encoding {
+    /// The encoding of the type itself.
+    Typed,
+    /// A self-describing [`Value`](crate::value::Value).
+    Dynamic,
 }
 
 /// How the bytes of a payload are to be read.

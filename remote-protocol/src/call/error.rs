@@ -42,6 +42,14 @@ pub enum CallError {
         /// What was asked for.
         method: String,
     },
+    /// The object has no such member, or it is of another kind.
+    #[error("`{interface}` has no {member}")]
+    NoSuchMember {
+        /// The object's interface, or the name it was given.
+        interface: String,
+        /// What was asked for, and what there is under that name.
+        member: String,
+    },
     /// The arguments could not be encoded, or are not what the method takes.
     #[error("arguments of `{method}`: {reason}")]
     Arguments {

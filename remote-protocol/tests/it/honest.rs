@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use remote_protocol::call::{self, Call, CallError, Invoke, Outcome, Release, Report, Request, Return, Root, Selector};
+use remote_protocol::call::{
+    self, Access, Call, CallError, Invoke, Outcome, Release, Report, Request, Return, Root, Selector,
+};
 use remote_protocol::codec;
 use remote_protocol::event::{self, PayloadError};
 use remote_protocol::id::{CallId, FrameId, LentId, LoaderId, ProcessId};
 use remote_protocol::limits::CALL;
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
-use remote_protocol::payload::{Fingerprint, Form, Location, Payload, Reference};
+use remote_protocol::payload::{Encoding, Fingerprint, Form, Location, Payload, Reference};
 use remote_protocol::value::Value;
 use serde::Serialize;
 
@@ -18,6 +20,7 @@ use serde::Serialize;
 pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
     let frame = FrameId::registered(PROCESS, 1);
     let call = |request| ToParent::Object(call::ToParent::Call(Call { id: CallId(300), request }));
+    let by_name = |name: &'static str, access| Selector::Named { name: name.into(), access };
     let method = |selector, arguments| call(Request::Method { object: OBJECT, method: selector, arguments });
     let mut named: Vec<(&'static str, ToParent<'static>)> = vec![
         ("hello", ToParent::Hello(Hello { versions: versions(""), pid: 7 })),
@@ -31,7 +34,11 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
         ("lookup-global", call(Request::Lookup { root: Root::Global("settings".into()), interface: None })),
         ("call", method(Selector::Typed(Fingerprint::of("greet")), bytes(&("World", 7_u32)))),
         ("call-with-references", method(Selector::Typed(Fingerprint(u64::MAX)), references())),
-        ("call-named", method(Selector::Named("greet".into()), bytes(&value()))),
+        ("call-named", method(by_name("greet", Access::Call), bytes(&value()))),
+        ("get-named", method(by_name("title", Access::Get), bytes(&Value::Null))),
+        ("set-named", method(by_name("title", Access::Set), references())),
+        ("construct", method(by_name("", Access::Construct), bytes(&value()))),
+        ("members", method(by_name("", Access::Members), bytes(&Value::Null))),
         ("release", ToParent::Object(call::ToParent::Release(vec![Release { id: OBJECT, count: 2 }].into()))),
         ("release-many", ToParent::Object(call::ToParent::Release(releases().into()))),
         ("released", ToParent::Object(call::ToParent::Released { batches: 1 })),
@@ -57,7 +64,7 @@ pub(crate) fn to_child() -> Vec<(&'static str, Vec<u8>)> {
         method: "parse".into(),
     };
     let failed = Outcome::Failed { report: Box::new(report.clone()), error: bytes(&"x") };
-    let invoke = |argument| object(call::ToChild::Invoke(Invoke { callback: OBJECT, argument }));
+    let invoke = |form, argument| object(call::ToChild::Invoke(Invoke { callback: OBJECT, form, argument }));
     let mut named: Vec<(&'static str, ToChild<'static>)> = vec![
         ("welcome", ToChild::Welcome(Welcome { process: PROCESS, remote: true, window: 8 << 20, deadline: CALL })),
         (
@@ -73,8 +80,9 @@ pub(crate) fn to_child() -> Vec<(&'static str, Vec<u8>)> {
         ("return", answer(Outcome::Done(bytes(&"Hello, World!")))),
         ("return-with-references", answer(Outcome::Done(references()))),
         ("return-failed", answer(failed)),
-        ("invoke", invoke(bytes(&(800_u32, 600_u32)))),
-        ("invoke-with-references", invoke(references())),
+        ("invoke", invoke(Encoding::Typed, bytes(&(800_u32, 600_u32)))),
+        ("invoke-dynamic", invoke(Encoding::Dynamic, bytes(&value()))),
+        ("invoke-with-references", invoke(Encoding::Typed, references())),
         ("release", object(call::ToChild::Release(vec![Release { id: OBJECT, count: 1 }].into()))),
         ("release-many", object(call::ToChild::Release(releases().into()))),
         ("released", object(call::ToChild::Released { batches: 32 })),
@@ -120,6 +128,7 @@ fn call_errors(report: Report) -> impl Iterator<Item = (&'static str, CallError)
         ("refused-interface", wrong),
         ("refused-object", CallError::NoSuchObject { id: "4#1".into(), method: method() }),
         ("refused-method", CallError::NoSuchMethod { interface: "Greeter".into(), method: method() }),
+        ("refused-member", CallError::NoSuchMember { interface: "Greeter".into(), member: "method `grete`".into() }),
         ("refused-arguments", CallError::Arguments { method: method(), reason: "expected a text".into() }),
         ("refused-failed", CallError::Failed(report)),
         ("refused-panicked", CallError::Panicked { method: method(), message: "it is 3".into() }),
@@ -146,8 +155,9 @@ fn value() -> Value {
 
 fn references() -> Payload<'static> {
     let made_at = Location { file: "src/remote.rs".into(), line: 12, column: 9 };
-    let references = vec![Reference::Object(OBJECT), Reference::Callback { id: OBJECT, made_at }];
-    Payload { references, ..bytes(&[0_u32, 1]) }
+    let described = Reference::ObjectOf { id: OBJECT, interfaces: vec!["Greeter".into(), "Speaker".into()] };
+    let references = vec![Reference::Object(OBJECT), Reference::Callback { id: OBJECT, made_at }, described];
+    Payload { references, ..bytes(&[0_u32, 1, 2]) }
 }
 
 fn releases() -> Vec<Release> {
