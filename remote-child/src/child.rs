@@ -60,7 +60,8 @@ impl Child {
         self.core().close();
     }
 
-    /// Something kept until the loader is unloaded, one of each type; made by `make` when it is asked for first.
+    /// Something kept until the loader is unloaded, one of each type; made by `make` when it is asked for first. What is made after that
+    /// is not kept. [`Frame::extension`](crate::Frame::extension) is the same for a frame.
     ///
     /// This is how other crates attach to a loader what belongs to it.
     pub fn extension<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {

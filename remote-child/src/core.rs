@@ -255,8 +255,12 @@ impl Core {
         self.lanes.send(&message).map_err(|_| EmitError::Disconnected)?;
         let shared = self.attach_frame(id, options.tab, Some(content));
         let frame = loader.frames.borrow().get(id);
-        // A listener may have closed it already.
-        Ok(frame.unwrap_or_else(|| Frame::new(id, Rc::clone(loader), shared)))
+        Ok(frame.unwrap_or_else(|| {
+            // A listener has closed it already.
+            let frame = Frame::new(id, Rc::clone(loader), shared);
+            frame.clear();
+            frame
+        }))
     }
 
     pub(crate) fn attach_frame(&self, id: FrameId, tab: bool, content: Option<Rc<dyn Any>>) -> Rc<Shared> {
@@ -280,6 +284,16 @@ impl Core {
         let message = self.session.borrow_mut().close_frame(id);
         self.send(message);
         drop(shared);
+    }
+
+    /// Ends what was kept with a frame, for all loaders.
+    pub(crate) fn reload_frame(&self, id: FrameId) {
+        for loader in self.all_loaders() {
+            let frame = loader.frames.borrow().get(id);
+            if let Some(frame) = frame {
+                frame.end_extensions();
+            }
+        }
     }
 
     /// Makes a loader; it sees the frames that are there.

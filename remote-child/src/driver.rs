@@ -197,7 +197,7 @@ fn finish(core: &Rc<Core>, ended: &Ended) {
     for loader in core.all_loaders() {
         contained(|| loader.unload(&reason));
     }
-    contained(|| core.extensions.clear());
+    contained(|| core.extensions.end());
     contained(|| drop(core.lanes.end()));
     if *ended == Ended::Closed {
         let bye = core.session().borrow_mut().end();

@@ -10,6 +10,8 @@ use remote_protocol::listeners::{ListenerId, Listeners, Turn};
 use remote_protocol::message::{Target, Trouble};
 use remote_protocol::value::Value;
 
+use crate::child::Child;
+use crate::extensions::Extensions;
 use crate::loader::Loader;
 use crate::port::{Port, SharedListeners, Subject};
 use crate::process::Process;
@@ -30,6 +32,7 @@ struct Inner {
     listeners: SharedListeners<Frame>,
     content_listeners: RefCell<ContentListeners>,
     detach: RefCell<Listeners<FrameListener>>,
+    extensions: Extensions,
 }
 
 pub(crate) type FrameListener = Rc<dyn Fn(&Frame)>;
@@ -56,6 +59,7 @@ impl Frame {
                 listeners: SharedListeners::default(),
                 content_listeners: RefCell::default(),
                 detach: RefCell::default(),
+                extensions: Extensions::default(),
             }),
         }
     }
@@ -76,6 +80,12 @@ impl Frame {
     #[must_use]
     pub fn process(&self) -> Process {
         Process::new(Rc::clone(&self.inner.loader))
+    }
+
+    /// The way to everything else.
+    #[must_use]
+    pub fn child(&self) -> Child {
+        Child::new(Rc::clone(&self.inner.loader))
     }
 
     /// What this frame and its counterpart in the parent send each other events with.
@@ -142,6 +152,23 @@ impl Frame {
         removed.is_some()
     }
 
+    /// Something else is in the frame from now on, such as another document: what was kept with it for what was there ends. Of remote
+    /// objects that is the frame's context, with the callbacks made through it.
+    ///
+    /// The frame stays attached, its content and its listeners stay, and the parent is told nothing but of the callbacks. Nothing
+    /// happens when the frame is gone.
+    pub fn reload(&self) {
+        self.inner.loader.core().reload_frame(self.inner.id);
+    }
+
+    /// Something kept until the frame is [reloaded](Self::reload) or goes, or the loader is unloaded, one of each type; made by `make`
+    /// when it is asked for first, by each loader for itself. What is made for a frame that is gone is not kept.
+    ///
+    /// This is how other crates attach to a frame what belongs to it.
+    pub fn extension<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
+        self.inner.extensions.get_or_make(make)
+    }
+
     /// Closes the frame: it detaches here, then in the parent. Nothing happens when it is gone already.
     pub fn close(&self) {
         self.inner.loader.core().close_frame(self.inner.id);
@@ -159,8 +186,14 @@ impl Frame {
         }
     }
 
-    /// Lets go of everything that may hold this frame: its listeners.
+    /// Lets go of what was kept for what is in the frame now.
+    pub(crate) fn end_extensions(&self) {
+        self.inner.extensions.clear();
+    }
+
+    /// Lets go of everything that may hold this frame: its listeners, and what is kept with it.
     pub(crate) fn clear(&self) {
+        self.inner.extensions.end();
         let listeners = self.inner.listeners.borrow_mut().take();
         let content_listeners = self.inner.content_listeners.take();
         let detach = self.inner.detach.borrow_mut().take();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use remote_protocol::call::{self, Call, Outcome, Release, Request};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
-use remote_protocol::id::{CallId, LaneId};
+use remote_protocol::id::{CallId, LaneId, LentId};
 use remote_protocol::limits::{CALL, LANES, RECORD_BYTES};
 use remote_protocol::link::{Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
@@ -135,6 +135,10 @@ impl Lanes {
     }
 
     pub(crate) fn set_late(&self, late: Arc<dyn LateReturns>) {
+        // When the loop has ended nothing takes it out again.
+        if self.tasks().is_none() {
+            return;
+        }
         let old = self.lock_late().replace(late);
         drop(old);
     }
@@ -324,6 +328,11 @@ impl Caller for Lanes {
             Due::Wake if Core::of_this_thread(self).is_some() => {}
             Due::Wake => self.waker.wake(),
         }
+    }
+
+    fn revoke(&self, callbacks: Vec<LentId>) {
+        // A parent that is gone has found them dead already.
+        let _ = self.send(&ToParent::Object(call::ToParent::Revoked { callbacks }));
     }
 }
 

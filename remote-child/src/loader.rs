@@ -141,11 +141,13 @@ impl Loader {
             self.process_listeners.borrow_mut().take(),
             self.frame_listeners.borrow_mut().take(),
             self.content_listeners.take(),
-            self.frames.take(),
         );
-        drop(listeners);
+        // Those that a handler registered.
+        let frames = self.frames.take();
+        frames.items().iter().for_each(Frame::clear);
+        drop((listeners, frames));
         self.unloaded.set(true);
-        self.extensions.clear();
+        self.extensions.end();
     }
 
     /// Reports trouble in the code of this loader's modules.

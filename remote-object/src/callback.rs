@@ -12,7 +12,7 @@ use crate::serving::HeldCallback;
 /// A closure of a child that others can call, asynchronously and without an answer.
 ///
 /// A child makes it with [`Context::callback`](crate::Context::callback) and passes it as an argument; the closure runs on the child's loop
-/// thread. It lives until neither side has a handle to it any more, or its loader is unloaded. Handles are `Send + Sync` on both sides; two that are
+/// thread. It lives until neither side has a handle to it any more, or the [`Context`](crate::Context) ends that it was made through. Handles are `Send + Sync` on both sides; two that are
 /// [equal](PartialEq) are the same callback.
 ///
 /// ```no_run
@@ -62,7 +62,8 @@ impl<A> Callback<A> {
         Self { callback, form, argument: PhantomData }
     }
 
-    /// Whether the process that made it is still there. Its loader may have been unloaded: then calling it does nothing.
+    /// Whether the context it was made through is still there, as far as is known here: the frame has not gone or been reloaded, the
+    /// loader not unloaded, the process not ended.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         match &self.callback {
@@ -143,8 +144,8 @@ impl<'de, A> Deserialize<'de> for Callback<A> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallbackError {
-    /// The child that made it is gone.
-    #[error("the callback made at {made_at} is gone with its process")]
+    /// What it was made for is gone: the frame, or what was in it, the loader, or the process.
+    #[error("the callback made at {made_at} is gone with its frame, loader or process")]
     Detached {
         /// Where in the child's source it was made.
         made_at: String,

@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use remote_protocol::call::{CallError, Outcome, Release, Request};
 use remote_protocol::id::{CallId, LentId};
+use remote_protocol::limits::REVOKED;
 use remote_protocol::payload::{Encoding, Location, Reference};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 
 use crate::callback::CallbackError;
 use crate::interface::{Interface, interfaces};
+use crate::life::Life;
 use crate::object::address;
 use crate::proxy::Proxy;
 use crate::scope::Arrival;
@@ -141,13 +143,14 @@ impl Calling {
         lock(&self.proxies).by_address.get(&address).and_then(Weak::upgrade)
     }
 
-    /// Makes a callback; its closure is to be put under the id.
+    /// Makes a callback, which ends with `life`; its closure is to be put under the id.
     pub(crate) fn make_callback(
         self: &Arc<Self>,
+        life: &Arc<Life>,
         made_at: &'static std::panic::Location<'static>,
     ) -> Arc<MadeCallback> {
         let id = lock(&self.callbacks).insert(()).expect("memory ends long before slots do");
-        Arc::new(MadeCallback { id, made_at: made_at.into(), calling: Arc::clone(self) })
+        Arc::new(MadeCallback { id, made_at: made_at.into(), life: Arc::clone(life), calling: Arc::clone(self) })
     }
 
     /// Counts a callback as lent.
@@ -155,7 +158,12 @@ impl Calling {
         if !Arc::ptr_eq(self, &callback.calling) {
             return Err("this callback is another process's".to_owned());
         }
-        lock(&self.callbacks).lend(callback.id).map_err(|error| error.to_string())?;
+        let mut callbacks = lock(&self.callbacks);
+        // Looked at under the lock: what is lent before the end is revoked, and after it nothing is.
+        if callback.life.has_ended() {
+            return Err(format!("the callback made at {} is gone with its frame or loader", callback.made_at));
+        }
+        callbacks.lend(callback.id).map_err(|error| error.to_string())?;
         Ok(callback.id)
     }
 
@@ -172,6 +180,25 @@ impl Calling {
             self.looper.forget(release.id);
         }
         Ok(())
+    }
+
+    /// Ends a life, and tells the parent of those of its callbacks that were lent.
+    pub(crate) fn revoke(&self, life: &Life, callbacks: &[LentId]) {
+        let table = lock(&self.callbacks);
+        life.end();
+        let lent: Vec<_> = callbacks.iter().copied().filter(|id| table.is_lent(*id)).collect();
+        drop(table);
+        for some in lent.chunks(REVOKED) {
+            self.caller.revoke(some.to_vec());
+        }
+    }
+
+    /// The parent called a callback that is dead: it got the reference, on another lane, after it had been told that it is.
+    pub(crate) fn revoke_again(&self, id: LentId) {
+        let lent = lock(&self.callbacks).is_lent(id);
+        if lent {
+            self.caller.revoke(vec![id]);
+        }
     }
 
     /// The loop has ended: nothing can be called any more.
@@ -300,6 +327,7 @@ impl Drop for HeldProxy {
 pub(crate) struct MadeCallback {
     id: LentId,
     made_at: Location<'static>,
+    life: Arc<Life>,
     calling: Arc<Calling>,
 }
 
@@ -313,7 +341,7 @@ impl MadeCallback {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        !self.calling.closed.load(Ordering::Acquire)
+        !self.life.has_ended() && !self.calling.closed.load(Ordering::Acquire)
     }
 
     /// Calls it from within its own process.
@@ -341,3 +369,6 @@ fn millis(duration: Duration) -> u64 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

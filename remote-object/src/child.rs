@@ -3,38 +3,81 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use remote_child::{Child, Handle, LoaderId};
+use remote_child::{Child, Frame, Handle};
 use remote_protocol::id::LentId;
 use remote_protocol::payload::Encoding;
 use remote_protocol::service::Callbacks;
 
 use crate::calling::{Calling, Late, Loop};
 use crate::context::{Closures, Context};
+use crate::life::Life;
 use crate::scope::Arrival;
 
 /// Gives a [`Child`] remote objects.
 pub trait ChildExt {
-    /// From where the objects of the parent are reached, and callbacks made.
+    /// From where the objects of the parent are reached, and callbacks made, until the loader is unloaded.
     fn remote(&self) -> Context;
 }
 
 impl ChildExt for Child {
     fn remote(&self) -> Context {
         let extension = self.process_extension(|| Extension::new(self));
-        self.extension(|| LoaderExtension { loader: self.loader_id(), closures: Rc::clone(&extension.0) });
-        Context::new(self.clone(), Rc::clone(&extension.0))
+        let kept = self.extension(|| ContextExtension::new(&extension.0));
+        Context::new(self.clone(), Rc::clone(&extension.0), Arc::clone(&kept.life))
     }
 }
 
-/// What is kept until a loader is unloaded: its callbacks go with it.
-struct LoaderExtension {
-    loader: LoaderId,
+/// Gives a [`Frame`] remote objects.
+pub trait FrameExt {
+    /// From where the objects of the parent are reached, and callbacks made, until the frame is [reloaded](Frame::reload) or goes, or the
+    /// loader is unloaded.
+    ///
+    /// ```no_run
+    /// use remote_child::Child;
+    /// use remote_object::{CallError, Callback, FrameExt};
+    ///
+    /// #[remote_object::interface]
+    /// pub trait Window: Send + Sync {
+    ///     fn on_resize(&self, listener: Callback<(u32, u32)>) -> Result<(), CallError>;
+    /// }
+    ///
+    /// fn module(child: &Child) {
+    ///     child.frames().for_every(|frame| {
+    ///         let remote = frame.remote();
+    ///         let Ok(window) = remote.global::<dyn Window>("window") else { return };
+    ///         let resized = remote.callback(|(width, height)| println!("{width} × {height}"));
+    ///         window.on_resize(resized).ok();
+    ///         frame.reload(); // the parent has a callback that is dead now
+    ///     });
+    /// }
+    /// ```
+    fn remote(&self) -> Context;
+}
+
+impl FrameExt for Frame {
+    fn remote(&self) -> Context {
+        let child = self.child();
+        let extension = child.process_extension(|| Extension::new(&child));
+        let kept = self.extension(|| ContextExtension::new(&extension.0));
+        Context::new(child, Rc::clone(&extension.0), Arc::clone(&kept.life))
+    }
+}
+
+/// What is kept with a loader or a frame: its context ends when this is dropped.
+struct ContextExtension {
+    life: Arc<Life>,
     closures: Rc<Closures>,
 }
 
-impl Drop for LoaderExtension {
+impl ContextExtension {
+    fn new(closures: &Rc<Closures>) -> Self {
+        Self { life: Arc::default(), closures: Rc::clone(closures) }
+    }
+}
+
+impl Drop for ContextExtension {
     fn drop(&mut self) {
-        self.closures.forget_loader(self.loader);
+        self.closures.end(&self.life);
     }
 }
 
@@ -61,7 +104,11 @@ struct LoopHandle(Handle);
 
 impl Loop for LoopHandle {
     fn invoke(&self, id: LentId, form: Encoding, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool {
-        self.0.run_with(move |extension: &Extension| extension.0.call(id, form, &argument, arrivals)).is_ok()
+        let call = move |extension: &Extension| {
+            // One whose context has ended meanwhile is not called.
+            extension.0.call(id, form, &argument, arrivals);
+        };
+        self.0.run_with(call).is_ok()
     }
 
     fn forget(&self, id: LentId) {

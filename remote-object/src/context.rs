@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remote_child::{Child, LoaderId};
+use remote_child::Child;
 use remote_protocol::call::{CallError, Invoke, Outcome, Release, Request, Root};
 use remote_protocol::contain::contain;
 use remote_protocol::id::LentId;
@@ -18,21 +18,29 @@ use crate::callback::{AnyCallback, Callback};
 use crate::calling::Calling;
 use crate::exports::Roots;
 use crate::interface::Interface;
+use crate::life::Life;
 use crate::object::Exported;
 use crate::proxy;
 use crate::remote::Remote;
 use crate::scope::{self, Arrival};
 
-/// From here a child's module reaches the objects of the parent, and makes callbacks. See [`ChildExt`](crate::ChildExt).
+/// From here a child's module reaches the objects of the parent, and makes callbacks.
+///
+/// There is one for each loader, see [`ChildExt`](crate::ChildExt), and one for each frame of it, see [`FrameExt`](crate::FrameExt). What is
+/// made through a context ends with it: its closures are dropped, on the loop thread, and its callbacks are dead, here and in the
+/// parent. A loader's context ends when the loader is unloaded, a frame's when the frame is
+/// [reloaded](remote_child::Frame::reload) or goes, and both when the process ends. A context that is kept beyond its end still reaches
+/// objects; what is made through it is dead from the beginning.
 #[derive(Clone)]
 pub struct Context {
     child: Child,
     closures: Rc<Closures>,
+    life: Arc<Life>,
 }
 
 impl Context {
-    pub(crate) const fn new(child: Child, closures: Rc<Closures>) -> Self {
-        Self { child, closures }
+    pub(crate) const fn new(child: Child, closures: Rc<Closures>, life: Arc<Life>) -> Self {
+        Self { child, closures, life }
     }
 
     /// The object that the parent exports as the module `name`: asked for twice, the same one.
@@ -65,7 +73,7 @@ impl Context {
 
     /// Makes a callback of a closure. It runs on the loop thread, once for each call, after what is running there then.
     ///
-    /// The closure is dropped when neither this process nor the parent has a handle to the callback any more, or its loader is unloaded.
+    /// The closure is dropped when neither this process nor the parent has a handle to the callback any more, or the context ends.
     #[track_caller]
     pub fn callback<A: DeserializeOwned + 'static>(&self, mut closure: impl FnMut(A) + 'static) -> Callback<A> {
         let call: Closure = Box::new(move |form, bytes, arrivals| {
@@ -73,7 +81,7 @@ impl Context {
             closure(argument.map_err(|reason| format!("called with something it does not take: {reason}"))?);
             Ok(())
         });
-        Callback::new(self.closures.add(self.child.clone(), Location::caller(), call), Encoding::Typed)
+        Callback::new(self.closures.add(self.child.clone(), &self.life, Location::caller(), call), Encoding::Typed)
     }
 
     /// How long calls of this process may take from now on; the parent's call deadline, 30 s, if nothing is said.
@@ -128,6 +136,7 @@ pub(crate) struct Closures {
 struct Entry {
     /// Who made it, to whose errors its own are added.
     child: Child,
+    life: Arc<Life>,
     made_at: String,
     /// Empty while it runs.
     closure: RefCell<Option<Closure>>,
@@ -140,10 +149,19 @@ impl Closures {
         Rc::new(Self { calling, by_id: RefCell::default() })
     }
 
-    fn add(&self, child: Child, made_at: &'static Location<'static>, closure: Closure) -> AnyCallback {
-        let made = self.calling.make_callback(made_at);
-        let entry = Entry { child, made_at: made_at.to_string(), closure: RefCell::new(Some(closure)) };
-        self.by_id.borrow_mut().insert(made.id(), Rc::new(entry));
+    fn add(
+        &self,
+        child: Child,
+        life: &Arc<Life>,
+        made_at: &'static Location<'static>,
+        closure: Closure,
+    ) -> AnyCallback {
+        let made = self.calling.make_callback(life, made_at);
+        if !life.has_ended() {
+            let (life, closure) = (Arc::clone(life), RefCell::new(Some(closure)));
+            let entry = Entry { child, life, made_at: made_at.to_string(), closure };
+            self.by_id.borrow_mut().insert(made.id(), Rc::new(entry));
+        }
         AnyCallback::Made(made)
     }
 
@@ -153,17 +171,18 @@ impl Closures {
         drop(gone);
     }
 
-    /// Calls a closure; what goes wrong in it is reported to the parent.
-    pub(crate) fn call(&self, id: LentId, form: Encoding, argument: &[u8], arrivals: Vec<Arrival>) {
-        // It may have gone while the call was on its way.
-        let Some(entry) = self.by_id.borrow().get(&id).cloned() else { return };
+    /// Calls a closure; what goes wrong in it is reported to the parent. `false` when there is none: it may have gone while the call was
+    /// on its way.
+    pub(crate) fn call(&self, id: LentId, form: Encoding, argument: &[u8], arrivals: Vec<Arrival>) -> bool {
+        let Some(entry) = self.by_id.borrow().get(&id).cloned() else { return false };
         // One that is called while it runs cannot be: it would have to be borrowed twice. Only its own nested waiting could do that.
-        let Some(mut closure) = entry.closure.take() else { return };
+        let Some(mut closure) = entry.closure.take() else { return true };
         let called = contain(|| closure(form, argument, arrivals));
         entry.closure.replace(Some(closure));
         if let Err(message) = called.unwrap_or_else(|panic| Err(format!("panicked: {panic}"))) {
             entry.child.report_callback(entry.made_at.clone(), message);
         }
+        true
     }
 
     /// Lets go of everything: the loop ends.
@@ -173,18 +192,30 @@ impl Closures {
         drop(gone);
     }
 
-    /// Drops the closures of a loader, outside the borrow.
-    pub(crate) fn forget_loader(&self, loader: LoaderId) {
-        let of_loader = |_: &LentId, entry: &mut Rc<Entry>| entry.child.loader_id() == loader;
-        let gone: Vec<_> = self.by_id.borrow_mut().extract_if(of_loader).collect();
-        drop(gone);
+    /// A context has ended: its callbacks are dead, then its closures are dropped, outside the borrow.
+    pub(crate) fn end(&self, life: &Arc<Life>) {
+        let of_life = |_: &LentId, entry: &mut Rc<Entry>| Arc::ptr_eq(&entry.life, life);
+        let gone: Vec<_> = self.by_id.borrow_mut().extract_if(of_life).collect();
+        let ids: Vec<_> = gone.iter().map(|(id, _)| *id).collect();
+        self.calling.revoke(life, &ids);
+        for (_, entry) in gone {
+            let made_at = entry.made_at.clone();
+            // One that runs at this moment is dropped when it has returned.
+            if let Err(panic) = contain(|| drop(entry)) {
+                tracing::error!(%panic, made_at, "the destructor of a callback's closure panicked");
+            }
+        }
     }
 }
 
 impl Callbacks for Closures {
     fn invoke(&self, invoke: Invoke<'_>) {
         match self.calling.arrive(invoke.argument.references) {
-            Ok(arrivals) => self.call(invoke.callback, invoke.form, &invoke.argument.bytes.0, arrivals),
+            Ok(arrivals) => {
+                if !self.call(invoke.callback, invoke.form, &invoke.argument.bytes.0, arrivals) {
+                    self.calling.revoke_again(invoke.callback);
+                }
+            }
             // The parent sends callbacks to no child, so that it does not come to this.
             Err(reason) => tracing::error!(%reason, "the parent called a callback wrongly"),
         }

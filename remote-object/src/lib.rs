@@ -73,6 +73,7 @@ mod callback;
 mod exports;
 
 mod calling;
+mod life;
 mod object;
 mod scope;
 mod serving;
@@ -87,7 +88,7 @@ mod parent;
 
 pub use crate::callback::{Callback, CallbackError};
 #[cfg(feature = "child")]
-pub use crate::child::ChildExt;
+pub use crate::child::{ChildExt, FrameExt};
 #[cfg(feature = "child")]
 pub use crate::context::Context;
 pub use crate::exports::{Alive, ExportError, Exports};

@@ -10,6 +10,7 @@ use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, 
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::id::{CallId, LentId};
+use remote_protocol::limits::REVOKED;
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Answer, Notify, NotifyError, Service};
 use remote_protocol::value::{self, ReferenceKind};
@@ -117,6 +118,7 @@ impl Serving {
                 let make = || HeldCallback {
                     id,
                     made_at: made_at.into_owned(),
+                    revoked: AtomicBool::new(false),
                     serving: Arc::clone(self),
                     arrivals: Arrivals::default(),
                 };
@@ -223,6 +225,17 @@ impl Serving {
         released
     }
 
+    /// The child says that callbacks are dead. One that is not held has been let go of, or its reference is still under way; then the
+    /// child says it again when it is called.
+    fn revoke(&self, callbacks: &[LentId]) {
+        let tables = self.tables();
+        let held: Vec<_> = callbacks.iter().filter_map(|id| tables.callbacks.get(*id)).collect();
+        drop(tables);
+        for callback in &held {
+            callback.revoked.store(true, Ordering::Release);
+        }
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -253,6 +266,10 @@ impl Service for ProcessService {
             ToParent::Release(releases) => return self.0.release(&releases),
             // The parent's own business.
             ToParent::Released { .. } => {}
+            ToParent::Revoked { callbacks } if callbacks.len() > REVOKED => {
+                return Err(Abuse::Revoked { count: callbacks.len(), limit: REVOKED });
+            }
+            ToParent::Revoked { callbacks } => self.0.revoke(&callbacks),
         }
         Ok(())
     }
@@ -292,6 +309,8 @@ pub(crate) fn respond(answer: &mut dyn Answer, call: CallId, outcome: Outcome<'_
 pub(crate) struct HeldCallback {
     id: LentId,
     made_at: Location<'static>,
+    /// The child has said that its closure is gone.
+    revoked: AtomicBool,
     serving: Arc<Serving>,
     arrivals: Arrivals,
 }
@@ -302,7 +321,7 @@ impl HeldCallback {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        !self.serving.is_closed()
+        !self.serving.is_closed() && !self.revoked.load(Ordering::Acquire)
     }
 
     pub(crate) const fn serving(&self) -> &Arc<Serving> {
@@ -313,7 +332,11 @@ impl HeldCallback {
     pub(crate) fn invoke(&self, form: Encoding, bytes: &[u8], sending: Sending) -> Result<(), CallbackError> {
         let references = sending.references.clone();
         let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
-        let sent = self.serving.child.invoke(Invoke { callback: self.id, form, argument });
+        let sent = if self.is_alive() {
+            self.serving.child.invoke(Invoke { callback: self.id, form, argument })
+        } else {
+            Err(NotifyError::Gone)
+        };
         sent.map_err(|error| {
             crate::scope::undo(&crate::scope::Receiver::Child(Arc::clone(&self.serving)), references);
             match error {
@@ -334,7 +357,7 @@ impl AsRef<Arrivals> for HeldCallback {
 impl Drop for HeldCallback {
     fn drop(&mut self) {
         self.serving.tables().callbacks.remove(self.id);
-        if self.is_alive() {
+        if !self.serving.is_closed() {
             self.serving.child.release(Release { id: self.id, count: self.arrivals.count() });
         }
     }
@@ -346,3 +369,6 @@ impl fmt::Debug for Serving {
         f.debug_struct("Serving").field("objects", &objects).field("callbacks", &callbacks).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,7 @@ pub(crate) fn receive(
                 }
             });
         }
-        message @ (call::ToParent::Release(_) | call::ToParent::Released { .. }) => {
+        message @ (call::ToParent::Release(_) | call::ToParent::Released { .. } | call::ToParent::Revoked { .. }) => {
             let mut answer = answer.clone();
             pump.execute(move || handle_alone(&on_pump, message, &mut answer));
         }
@@ -117,6 +117,8 @@ fn handle(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn
         },
         // The session has taken it.
         (None, call::ToParent::Released { .. }) => Ok(()),
+        // Nobody holds any.
+        (None, call::ToParent::Revoked { .. }) => Ok(()),
     }
 }
 

@@ -28,6 +28,12 @@ pub enum ToParent<'a> {
         /// How many, since it was last said.
         batches: u32,
     },
+    /// The closures of these callbacks are gone, with the frame or the loader they were made for: calling them has no effect.
+    /// References to them count until they are given back.
+    Revoked {
+        /// The callbacks.
+        callbacks: Vec<LentId>,
+    },
 }
 
 impl ToParent<'_> {
@@ -38,6 +44,7 @@ impl ToParent<'_> {
             Self::Call(call) => ToParent::Call(Call { id: call.id, request: call.request.into_owned() }),
             Self::Release(releases) => ToParent::Release(Cow::Owned(releases.into_owned())),
             Self::Released { batches } => ToParent::Released { batches },
+            Self::Revoked { callbacks } => ToParent::Revoked { callbacks },
         }
     }
 }

@@ -49,6 +49,9 @@ pub const RELEASE_BATCHES: u32 = 64;
 /// What giving back one reference takes at most, encoded: three numbers of 32 bits.
 const RELEASE_BYTES: usize = 15;
 
+/// Callbacks that one message revokes: the parent goes through them under a lock. More take more messages.
+pub const REVOKED: usize = 1024;
+
 /// The longest name of an event, module, member or export, in bytes. Names are kept by whoever listens to them.
 pub const NAME_BYTES: usize = 1024;
 

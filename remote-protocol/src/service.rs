@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::call::{Invoke, Outcome, Release, Request, Return, ToParent};
 use crate::endpoint::OutletError;
-use crate::id::{CallId, ProcessId};
+use crate::id::{CallId, LentId, ProcessId};
 
 /// What the parent serves objects with.
 pub trait Serve: Send + Sync {
@@ -85,11 +85,19 @@ pub enum Abuse {
     #[error("released {count} references to {id}, {lent} were lent")]
     Release {
         /// What was given back.
-        id: crate::id::LentId,
+        id: LentId,
         /// How many.
         count: u32,
         /// How many it had.
         lent: u32,
+    },
+    /// More callbacks were revoked at once than a message may name.
+    #[error("revoked {count} callbacks at once, at most {limit} may be")]
+    Revoked {
+        /// How many.
+        count: usize,
+        /// How many may be.
+        limit: usize,
     },
 }
 
@@ -114,6 +122,10 @@ pub trait Caller: fmt::Debug + Send + Sync {
 
     /// Gives objects back. Never blocks; a parent that is gone is no error.
     fn release(&self, release: Release);
+
+    /// Tells the parent that callbacks are dead, in order with all that is said on the main lane. At most
+    /// [`REVOKED`](crate::limits::REVOKED) at once. Never blocks; a parent that is gone is no error.
+    fn revoke(&self, callbacks: Vec<LentId>);
 }
 
 /// Why a call has no outcome.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 pub mod basics;
 pub mod callbacks;
 pub mod calling;
+pub mod contexts;
 pub mod ending;
 pub mod flood;
 pub mod frames;

@@ -40,6 +40,11 @@ impl<T: AsRef<Arrivals>> Held<T> {
         }
     }
 
+    /// What stands for `id`. Not to be dropped where its destructor would come back to the table.
+    pub(crate) fn get(&self, id: LentId) -> Option<Arc<T>> {
+        self.by_id.get(&id).and_then(Weak::upgrade)
+    }
+
     pub(crate) fn contains(&self, id: LentId) -> bool {
         self.by_id.contains_key(&id)
     }

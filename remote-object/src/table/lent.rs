@@ -87,6 +87,12 @@ impl<T> Lent<T> {
         slot.entry.as_ref().map(|entry| &entry.value)
     }
 
+    /// Whether the peer has references to it, or they are on their way.
+    pub(crate) fn is_lent(&self, id: LentId) -> bool {
+        let slot = self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation);
+        slot.and_then(|slot| slot.entry.as_ref()).is_some_and(|entry| entry.count > 0)
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.len
     }

@@ -43,6 +43,7 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
         ("release-many", ToParent::Object(call::ToParent::Release(releases().into()))),
         ("released", ToParent::Object(call::ToParent::Released { batches: 1 })),
         ("released-too-much", ToParent::Object(call::ToParent::Released { batches: u32::MAX })),
+        ("revoked", ToParent::Object(call::ToParent::Revoked { callbacks: vec![OBJECT] })),
         ("handled", ToParent::Handled { cost: 72 }),
         ("handled-too-much", ToParent::Handled { cost: u64::MAX }),
         ("unloaded", ToParent::Unloaded { loader: LoaderId(1) }),

@@ -286,7 +286,7 @@ every_transport! {
         assert_eq!(setup.parent().frames().len(), 2);
     }
 
-    /// A19: what a loader's modules hold of the parent, and the parent of them, is let go of.
+    /// A19, B10: what a loader's modules hold of the parent, and the parent of them, is let go of; its callbacks are dead.
     fn a_loader_that_unloads_lets_go_of_objects_and_callbacks(setup) {
         let objects = Objects::served(setup.parent());
         setup.require("unloading");
@@ -306,8 +306,9 @@ every_transport! {
         assert_eq!(dropped, ["of main", "of the child"]);
         let kept = std::mem::take(&mut *objects.bell.listeners.lock().unwrap());
         for callback in &kept {
-            // It may be called, or is known to be gone; nothing comes of it.
-            assert!(matches!(callback.call("too late".to_owned()), Ok(()) | Err(CallbackError::Detached { .. })));
+            assert!(!callback.is_alive());
+            let error = callback.call("too late".to_owned()).unwrap_err();
+            assert_eq!(error, CallbackError::Detached { made_at: callback.made_at() });
         }
         drop(kept);
         for process in setup.parent().processes().iter() {

@@ -13,6 +13,7 @@ mod processes;
 mod values;
 
 mod callbacks;
+mod contexts;
 mod objects;
 mod releases;
 mod versions;

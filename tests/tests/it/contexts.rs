@@ -1,0 +1,219 @@
+//! Contexts of callbacks: those of frames, which end by a reload, and those of loaders.
+
+use remote_object::{CallError, Callback, CallbackError};
+use remote_parent::FrameId;
+use tests::objects::Objects;
+
+use crate::harness::{PATIENCE, ask, every_transport, heard, sync};
+
+/// The callbacks that the bell keeps, in the order they were added.
+fn kept(objects: &Objects) -> Vec<Callback<String>> {
+    objects.bell.listeners.lock().unwrap().clone()
+}
+
+#[track_caller]
+fn assert_dead(callback: &Callback<String>) {
+    assert!(!callback.is_alive());
+    let error = callback.call("too late".to_owned()).unwrap_err();
+    assert_eq!(error, CallbackError::Detached { made_at: callback.made_at() });
+    assert!(error.to_string().contains("modules/contexts.rs:"), "{error}");
+}
+
+every_transport! {
+    /// B10: a reload ends the callbacks of the frame and of no other; their closures are dropped, and the frame goes on.
+    fn a_reload_ends_the_callbacks_of_its_frame(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        for process in [setup.main(), setup.spawn()] {
+            let called = heard::<_, String>(&process.port(), "called");
+            let dropped = heard::<_, String>(&process.port(), "closure dropped");
+            let frames: [FrameId; 2] = [ask(&process, "new frame", &()), ask(&process, "new frame", &())];
+            for (frame, name) in [(frames[0], "one"), (frames[0], "two"), (frames[1], "other")] {
+                ask::<(), _>(&process, "add of frame", &(frame, name));
+            }
+            ask::<(), _>(&process, "add of loader", "loader");
+            ask::<(), _>(&process, "reload", &frames[0]);
+            let mut gone: Vec<_> = dropped.take(2).into_iter().map(|(_, name)| name).collect();
+            gone.sort();
+            assert_eq!(gone, ["one", "two"]);
+            let callbacks = kept(&objects);
+            callbacks[..2].iter().for_each(assert_dead);
+            for callback in &callbacks[2..] {
+                assert!(callback.is_alive());
+                callback.call("still".to_owned()).unwrap();
+            }
+            assert_eq!(called.next().1, "other still");
+            assert_eq!(called.next().1, "loader still");
+
+            // The frame is still there, with its listeners and a context of its own.
+            let frame = setup.parent().frames().get(frames[0]).expect("it is attached");
+            let said = heard::<_, String>(&frame.port(), "said");
+            frame.port().emit("say", "hello").unwrap();
+            assert_eq!(said.next().1, "hello");
+            ask::<(), _>(&process, "add of frame", &(frames[0], "again"));
+            kept(&objects)[4].call("hello".to_owned()).unwrap();
+            assert_eq!(called.next().1, "again hello");
+
+            drop(callbacks);
+            objects.bell.listeners.lock().unwrap().clear();
+            let mut gone: Vec<_> = dropped.take(3).into_iter().map(|(_, name)| name).collect();
+            gone.sort();
+            assert_eq!(gone, ["again", "loader", "other"]);
+            assert_eq!(objects.exports.alive().callbacks, 0);
+        }
+    }
+
+    /// B10: the callbacks of a frame that goes are dead when its detaching is heard, whoever closed it.
+    fn the_callbacks_of_a_frame_that_goes_are_dead(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        for process in [setup.main(), setup.spawn()] {
+            for by_parent in [true, false] {
+                let id: FrameId = ask(&process, "new frame", &());
+                ask::<(), _>(&process, "add of frame", &(id, "page"));
+                ask::<(), _>(&process, "add of loader", "loader");
+                let frame = setup.parent().frames().get(id).expect("it is attached");
+                let (tell, told) = crate::harness::Events::new("detach");
+                let callbacks = kept(&objects);
+                let own = callbacks.clone();
+                frame.on_detach(move |_frame| tell.tell((own[0].is_alive(), own[1].is_alive())));
+                if by_parent {
+                    frame.close();
+                } else {
+                    ask::<(), _>(&process, "close", &id);
+                }
+                assert_eq!(told.next(), (false, true));
+                assert_dead(&callbacks[0]);
+                drop(callbacks);
+                objects.bell.listeners.lock().unwrap().clear();
+            }
+            assert_eq!(objects.exports.alive().callbacks, 0);
+        }
+    }
+
+    /// B10: the end of a process ends those of its frames.
+    fn the_callbacks_of_frames_end_with_their_process(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        let child = setup.spawn();
+        let frame: FrameId = ask(&child, "new frame", &());
+        ask::<(), _>(&child, "add of frame", &(frame, "page"));
+        child.kill();
+        child.wait(PATIENCE).expect("it goes");
+        kept(&objects).iter().for_each(assert_dead);
+    }
+
+    /// B10: a callback that is dead can be neither sent nor called; both errors name where it was made.
+    fn a_dead_callback_cannot_be_sent(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        let child = setup.spawn();
+        let frame: FrameId = ask(&child, "new frame", &());
+        let (made_at, sent, called): (String, CallError, String) = ask(&child, "send dead", &frame);
+        assert!(made_at.contains("modules/contexts.rs:"), "{made_at}");
+        assert!(matches!(&sent, CallError::Arguments { method, reason } if method == "add" && reason.contains(&made_at)), "{sent:?}");
+        assert!(called.contains(&made_at), "{called}");
+        assert_eq!(kept(&objects), []);
+    }
+
+    /// B10: what is made for a frame that is gone is dead from the beginning.
+    fn what_is_made_for_a_frame_that_is_gone_is_dead(setup) {
+        let _objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        let child = setup.spawn();
+        let dropped = heard::<_, String>(&child.port(), "closure dropped");
+        let frame: FrameId = ask(&child, "new frame", &());
+        ask::<(), _>(&child, "use after the end", &frame);
+        assert_eq!(dropped.take(2).into_iter().map(|(_, name)| name).collect::<Vec<_>>(), ["too late", "too late"]);
+    }
+
+    /// B9: the callbacks of a frame have an identity as well.
+    fn the_same_callback_of_a_frame_is_one_to_the_parent(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        for process in [setup.main(), setup.spawn()] {
+            let frame: FrameId = ask(&process, "new frame", &());
+            ask::<(), _>(&process, "identity in a frame", &frame);
+            assert_eq!(objects.exports.alive().callbacks, 0);
+        }
+    }
+
+    /// B8: the callbacks of frames and of loaders are called in one order.
+    fn callbacks_of_frames_and_loaders_keep_one_order(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        let child = setup.spawn();
+        let called = heard::<_, String>(&child.port(), "called");
+        let frames: [FrameId; 2] = [ask(&child, "new frame", &()), ask(&child, "new frame", &())];
+        ask::<(), _>(&child, "add of frame", &(frames[0], "one"));
+        ask::<(), _>(&child, "add of loader", "loader");
+        ask::<(), _>(&child, "add of frame", &(frames[1], "other"));
+        let callbacks = kept(&objects);
+        let mut expected = Vec::new();
+        for round in 0..30 {
+            for (callback, name) in callbacks.iter().rev().zip(["other", "loader", "one"]) {
+                callback.call(round.to_string()).unwrap();
+                expected.push(format!("{name} {round}"));
+            }
+        }
+        assert_eq!(called.take(90).into_iter().map(|(_, text)| text).collect::<Vec<_>>(), expected);
+    }
+
+    /// B10: a callback may reload its own frame: it runs to its end, and then its closure is dropped.
+    fn a_callback_may_end_its_own_context(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        let child = setup.spawn();
+        let called = heard::<_, String>(&child.port(), "called");
+        let dropped = heard::<_, String>(&child.port(), "closure dropped");
+        let frame: FrameId = ask(&child, "new frame", &());
+        ask::<(), _>(&child, "reload itself", &frame);
+        let callback = kept(&objects).remove(0);
+        callback.call("once".to_owned()).unwrap();
+        // It had not been told of the end when it was called, or it had.
+        assert!(matches!(callback.call("twice".to_owned()), Ok(()) | Err(CallbackError::Detached { .. })));
+        assert_eq!(called.next().1, "itself once");
+        assert_eq!(dropped.next().1, "itself");
+        assert_dead(&callback);
+        called.none();
+    }
+
+    /// B10: closures whose destructors come back to the context, and panic, are dropped one by one, and the process lives on.
+    fn the_end_of_a_context_contains_what_it_runs(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        let child = setup.spawn();
+        let dropped = heard::<_, String>(&child.port(), "closure dropped");
+        let frame: FrameId = ask(&child, "new frame", &());
+        ask::<(), _>(&child, "explode when dropped", &frame);
+        assert_eq!(dropped.next().1, "last");
+        let callbacks = kept(&objects);
+        assert_eq!(callbacks.len(), 4);
+        callbacks.iter().for_each(assert_dead);
+    }
+
+    /// B10: a reference that was under way on another lane when its callback was revoked does not make it alive: at the latest when it
+    /// has been called.
+    fn callbacks_that_other_threads_pass_while_their_context_ends_are_dead(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        setup.require("basics");
+        let child = setup.spawn();
+        let called = heard::<_, String>(&child.port(), "called");
+        for _ in 0..10 {
+            let frame: FrameId = ask(&child, "new frame", &());
+            let passed: usize = ask(&child, "race", &frame);
+            let callbacks = kept(&objects);
+            assert_eq!(callbacks.len(), passed);
+            for callback in &callbacks {
+                assert!(matches!(callback.call("too late".to_owned()), Ok(()) | Err(CallbackError::Detached { .. })));
+            }
+            sync(&child);
+            callbacks.iter().for_each(assert_dead);
+            drop(callbacks);
+            objects.bell.listeners.lock().unwrap().clear();
+            assert_eq!(objects.exports.alive().callbacks, 0);
+        }
+        called.none();
+    }
+}
