@@ -94,6 +94,7 @@ pub use crate::context::Context;
 pub use crate::exports::{Alive, ExportError, Exports};
 pub use crate::interface::{FromCallError, Interface, Method, MethodError, MethodKind, MethodResult};
 pub use crate::remote::Remote;
+#[doc = include_str!("interface.md")]
 pub use remote_object_macros::interface;
 pub use remote_protocol::call::{CallError, Report};
 pub use remote_protocol::value::Value;
