@@ -19,7 +19,7 @@ use crate::calling::Calling;
 use crate::exports::Roots;
 use crate::interface::Interface;
 use crate::life::Life;
-use crate::object::Exported;
+use crate::object::by_interface;
 use crate::proxy;
 use crate::remote::Remote;
 use crate::scope::{self, Arrival};
@@ -110,14 +110,11 @@ impl Context {
         let roots = self.child.host().and_then(|host| host.downcast::<Roots>().ok());
         let roots = roots.ok_or_else(|| CallError::NotServed { asked: root.to_string() })?;
         let object = roots.find(root).ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })?;
-        match object.as_any().downcast_ref::<Exported<T>>() {
-            Some(exported) => Ok(Remote::new(Arc::clone(&exported.0))),
-            None => Err(CallError::WrongInterface {
-                root: root.to_string(),
-                expected: T::NAME.to_owned(),
-                found: object.interface().to_owned(),
-            }),
-        }
+        by_interface(&*object).map(Remote::new).ok_or_else(|| CallError::WrongInterface {
+            root: root.to_string(),
+            expected: T::NAME.to_owned(),
+            found: object.interface().to_owned(),
+        })
     }
 }
 

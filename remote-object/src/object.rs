@@ -54,6 +54,13 @@ impl<T: Interface + ?Sized> Object for Exported<T> {
     }
 }
 
+/// The object by an interface: its own, or a supertrait of that.
+pub(crate) fn by_interface<T: Interface + ?Sized>(object: &dyn Object) -> Option<Arc<T>> {
+    let exported =
+        |object: &dyn Object| object.as_any().downcast_ref::<Exported<T>>().map(|exported| Arc::clone(&exported.0));
+    exported(object).or_else(|| exported(&*object.upcast(Wanted::Type(TypeId::of::<T>()))?))
+}
+
 /// Which interface an object is wanted by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wanted<'a> {

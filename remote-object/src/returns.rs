@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use remote_protocol::call::{CallError, Outcome, Report};
-use remote_protocol::contain::contain;
+use remote_protocol::contain::{Panic, contain_and_locate};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -82,14 +82,16 @@ fn serve<T: Serialize, E: Error + Serialize>(
     run: Run<'_, Result<T, E>>,
 ) {
     // Both the application's `Deserialize` and its method may panic, and what an error says of itself is its code, too.
-    let served = contain(|| run().map(|result| result.map_err(|error| (Report::of(&error, method.name), error))));
+    let served =
+        contain_and_locate(|| run().map(|result| result.map_err(|error| (Report::of(&error, method.name), error))));
     match served {
         Ok(Ok(Ok(value))) => invocation.answer(method, &value, None),
         Ok(Ok(Err((report, error)))) => invocation.answer(method, &error, Some(report)),
         Ok(Err(refused)) => invocation.refuse(refused),
-        Err(message) => {
-            tracing::error!(method = method.name, %message, "a method panicked");
-            invocation.refuse(CallError::Panicked { method: method.name.to_owned(), message });
+        Err(panic) => {
+            tracing::error!(method = method.name, %panic, "a method panicked");
+            let Panic { message, location, .. } = panic;
+            invocation.refuse(CallError::Panicked { method: method.name.to_owned(), message, location });
         }
     }
 }

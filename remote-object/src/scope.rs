@@ -3,7 +3,6 @@
 //! Serde gives a `Remote` or a `Callback` no way to know what it is being written for. So encoding and decoding put a scope on a stack
 //! of the thread, and the handles look there. Outside a scope, in an event or a file, they are an error.
 
-use std::any::TypeId;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::callback::AnyCallback;
 use crate::calling::{Calling, HeldProxy};
 use crate::interface::{Interface, interfaces};
-use crate::object::{Exported, Object, Wanted, address};
+use crate::object::{Exported, Object, address, by_interface};
 use crate::serving::Serving;
 
 /// Whom a payload is written for.
@@ -200,9 +199,9 @@ pub(crate) fn send_callback(callback: &AnyCallback, known: Encoding) -> Result<v
 pub(crate) fn receive_object<T: Interface + ?Sized>(reference: value::Reference) -> Result<Arc<T>, String> {
     let (arrival, form) = receive(reference.index)?;
     match (reference.kind, arrival) {
-        (ReferenceKind::Object, Arrival::Object(object)) => by_interface(&*object)
-            .or_else(|| by_interface(&*object.upcast(Wanted::Type(TypeId::of::<T>()))?))
-            .ok_or_else(|| format!("expected a `{}`, found a `{}`", T::NAME, object.interface())),
+        (ReferenceKind::Object, Arrival::Object(object)) => {
+            by_interface(&*object).ok_or_else(|| format!("expected a `{}`, found a `{}`", T::NAME, object.interface()))
+        }
         // A typed payload cannot be mistaken in this; and what it carries does not say what it is.
         (ReferenceKind::Object, Arrival::Proxy(proxy)) => match form {
             Encoding::Typed => Ok(proxy.typed()),
@@ -212,10 +211,6 @@ pub(crate) fn receive_object<T: Interface + ?Sized>(reference: value::Reference)
         },
         _ => Err(format!("expected a `{}`, found another kind of reference", T::NAME)),
     }
-}
-
-fn by_interface<T: Interface + ?Sized>(object: &dyn Object) -> Option<Arc<T>> {
-    object.as_any().downcast_ref::<Exported<T>>().map(|exported| Arc::clone(&exported.0))
 }
 
 /// The callback that a reference in a payload stands for, and how it has to be called.

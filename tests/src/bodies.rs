@@ -1,6 +1,7 @@
 //! What has to be true of objects wherever they are used from: each of these runs on the objects themselves, in the main process's
 //! own modules, and in children.
 
+use std::error::Error;
 use std::thread;
 
 use remote_object::{CallError, Remote};
@@ -110,7 +111,9 @@ fn an_error_arrives_as_the_type_it_is(stage: Stage<'_>) -> Result<(), CallError>
     let Stage { failing, .. } = stage;
     assert_eq!(failing.own_error("saw"), Err(WorkError::NoTool { tool: "saw".to_owned() }));
     let cause = NumberError { text: "ten".to_owned() };
-    assert_eq!(failing.caused_error("ten"), Err(WorkError::Number(cause)));
+    let error = failing.caused_error("ten").expect_err("ten is no number");
+    assert_eq!(error.source().map(ToString::to_string), Some(cause.to_string()));
+    assert_eq!(error, WorkError::Number(cause));
     assert_eq!(failing.caused_error("10"), Ok(10));
     Ok(())
 }
@@ -118,7 +121,7 @@ fn an_error_arrives_as_the_type_it_is(stage: Stage<'_>) -> Result<(), CallError>
 fn a_report_keeps_kind_message_and_causes(stage: Stage<'_>) -> Result<(), CallError> {
     let Err(CallError::Failed(report)) = stage.failing.reported_error("ten") else { panic!("ten was a number") };
     assert_eq!((&*report.kind, &*report.message), ("OrderError", "the order cannot be read"));
-    assert_eq!(report.causes, ["invalid digit found in string"]);
+    assert_eq!(report.causes, ["line 1 is broken", "invalid digit found in string"]);
     assert_eq!(stage.failing.reported_error("10"), Ok(10));
     Ok(())
 }

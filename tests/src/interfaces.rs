@@ -82,7 +82,15 @@ pub struct NumberError {
 /// An error that does not travel as it is.
 #[derive(Debug, thiserror::Error)]
 #[error("the order cannot be read")]
-pub struct OrderError(#[source] pub ParseIntError);
+pub struct OrderError(#[source] pub LineError);
+
+#[derive(Debug, thiserror::Error)]
+#[error("line {line} is broken")]
+pub struct LineError {
+    pub line: u32,
+    #[source]
+    pub cause: ParseIntError,
+}
 
 /// Keeps callbacks.
 #[interface]

@@ -9,7 +9,7 @@ use remote_object::{CallError, Callback, Exports, Remote};
 use remote_parent::{Parent, Process};
 
 use crate::gate;
-use crate::interfaces::{Bell, Failing, Item, Mirror, NumberError, OrderError, WorkError, Workshop, stock};
+use crate::interfaces::{Bell, Failing, Item, LineError, Mirror, NumberError, OrderError, WorkError, Workshop, stock};
 use crate::samples::{Nest, Sample};
 use crate::shapes::{self, Shapes};
 
@@ -52,6 +52,7 @@ impl Objects {
             .and_then(|()| exports.module("mirror", Arc::clone(mirror)))
             .and_then(|()| exports.module("failing", Arc::clone(failing)))
             .and_then(|()| exports.module("shapes", Arc::clone(shapes)))
+            .and_then(|()| exports.module("square", Remote::into_arc(shapes.square().expect("it has one"))))
             .and_then(|()| exports.module("bell", Arc::clone(bell) as Arc<dyn Bell>))
             .and_then(|()| exports.module("old-stock", Arc::new(OldStock) as Arc<dyn stock::old::Stock>))
             .and_then(|()| exports.module("new-stock", Arc::new(NewStock) as Arc<dyn stock::new::Stock>));
@@ -224,7 +225,7 @@ impl Failing for Clumsy {
     }
 
     fn reported_error(&self, text: &str) -> Result<i64, CallError> {
-        text.parse().map_err(|error| CallError::from_error(&OrderError(error)))
+        text.parse().map_err(|cause| CallError::from_error(&OrderError(LineError { line: 1, cause })))
     }
 
     fn panics(&self, text: &str) -> Result<u32, WorkError> {

@@ -70,12 +70,15 @@ pub enum CallError {
     #[error(transparent)]
     Failed(Report),
     /// The method panicked. The object and the connection live on.
-    #[error("`{method}` panicked: {message}")]
+    #[error("`{method}` panicked{}: {message}", at(location.as_deref()))]
     Panicked {
         /// The method.
         method: String,
         /// What the panic said.
         message: String,
+        /// Where in the source it was, `file:line:column`. It is not known where the application has set a panic hook of its own that calls
+        /// no other.
+        location: Option<String>,
     },
     /// The other process is gone, or went during the call.
     #[error("disconnected during `{method}`")]
@@ -104,6 +107,10 @@ impl CallError {
     pub fn from_error<E: Error>(error: &E) -> Self {
         Self::Failed(Report::of(error, ""))
     }
+}
+
+fn at(location: Option<&str>) -> String {
+    location.map_or_else(String::new, |location| format!(" at {location}"))
 }
 
 /// What can be told of an error to those who do not know its type.

@@ -132,7 +132,14 @@ fn call_errors(report: Report) -> impl Iterator<Item = (&'static str, CallError)
         ("refused-member", CallError::NoSuchMember { interface: "Greeter".into(), member: "method `grete`".into() }),
         ("refused-arguments", CallError::Arguments { method: method(), reason: "expected a text".into() }),
         ("refused-failed", CallError::Failed(report)),
-        ("refused-panicked", CallError::Panicked { method: method(), message: "it is 3".into() }),
+        (
+            "refused-panicked",
+            CallError::Panicked {
+                method: method(),
+                message: "it is 3".into(),
+                location: Some("src/main.rs:3:5".into()),
+            },
+        ),
         ("refused-deadline", CallError::Deadline { method: method(), after: Duration::new(30, 999_999_999) }),
     ]
     .into_iter()

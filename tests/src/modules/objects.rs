@@ -13,7 +13,7 @@ use crate::interfaces::stock::{new, old};
 use crate::interfaces::{Failing, Item, Mirror, Workshop};
 use crate::modules::answer;
 use crate::objects::this_thread;
-use crate::shapes::Shapes;
+use crate::shapes::{Shape, Shapes, Square};
 
 remote_child::register_module!(main);
 fn main(child: &Child) {
@@ -42,6 +42,21 @@ fn roots(child: &Child) {
         let global = remote.global::<dyn Workshop>("workshop-of-all")?;
         assert_eq!(global, one);
         Ok::<_, CallError>(())
+    });
+    answer(child, "require by supertrait", |child, ()| {
+        let remote = child.remote();
+        let shapes = remote.require::<dyn Shapes>("shapes")?;
+        let shape = remote.require::<dyn Shape>("square")?;
+        let square = remote.require::<dyn Square>("square")?;
+        assert_eq!((shape.name()?, square.side()?), ("square".to_owned(), 3));
+        // One after the other and while both are held, it is the original by either.
+        assert!(shapes.is_square(shape)?);
+        let by_supertrait: Arc<dyn Shape> = Remote::<dyn Square>::into_arc(square);
+        assert!(shapes.is_square(Remote::new(by_supertrait))?);
+        match remote.require::<dyn Shape>("shapes") {
+            Err(CallError::WrongInterface { expected, found, .. }) => Ok::<_, CallError>((expected, found)),
+            other => panic!("{other:?}"),
+        }
     });
     answer(child, "require", |child, name: String| {
         child.remote().require::<dyn Workshop>(&name).map(|_| Ok(())).or_else(|error| Ok::<_, String>(Err(error)))

@@ -112,6 +112,16 @@ every_transport! {
         }
     }
 
+    /// B1: what is exported is found by a supertrait of its interface as well.
+    fn a_supertrait_is_an_interface_to_ask_for(setup) {
+        let _objects = Objects::served(setup.parent());
+        setup.require("objects");
+        for process in [setup.main(), setup.spawn()] {
+            let wrong: (String, String) = ask(&process, "require by supertrait", &());
+            assert_eq!(wrong, ("Shape".to_owned(), "Shapes".to_owned()));
+        }
+    }
+
     /// B1: where nothing is exported, that is the error.
     fn a_parent_without_exports_says_so(setup) {
         setup.require("objects");
@@ -199,8 +209,11 @@ every_transport! {
         setup.require("objects");
         let child = setup.spawn();
         let (panicked, reported): (tests::interfaces::WorkError, CallError) = ask(&child, "failing", &());
-        let panic = CallError::Panicked { method: "panics".to_owned(), message: "the saw slipped".to_owned() };
-        assert_eq!(panicked, panic.into());
+        let tests::interfaces::WorkError::Call(panicked) = panicked else { panic!("{panicked:?}") };
+        let text = panicked.to_string();
+        let CallError::Panicked { method, message, location } = panicked else { panic!("{panicked:?}") };
+        assert_eq!((&*method, &*message), ("panics", "the saw slipped"));
+        assert!(location.is_some_and(|place| place.starts_with("tests/src/objects.rs:") && text.contains(&place)), "{text}");
         assert!(matches!(&reported, CallError::Failed(report) if report.method == "reported_error"), "{reported:?}");
     }
 
