@@ -201,6 +201,18 @@ impl Calling {
         }
     }
 
+    /// What is held of the parent's objects.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> std::collections::BTreeMap<LentId, u32> {
+        lock(&self.proxies).held.counts()
+    }
+
+    /// The callbacks, how many references the parent has to each, and whether this side can still send it.
+    #[cfg(test)]
+    pub(crate) fn lent(&self) -> std::collections::BTreeMap<LentId, (u32, bool)> {
+        lock(&self.callbacks).entries().map(|(id, (), count, kept)| (id, (count, kept))).collect()
+    }
+
     /// The loop has ended: nothing can be called any more.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);

@@ -62,6 +62,9 @@
     allow(dead_code, reason = "the core is whole, whichever sides are tied to it")
 )]
 
+#[cfg(test)]
+extern crate self as remote_object;
+
 mod interface;
 mod invocation;
 mod methods;

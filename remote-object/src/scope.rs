@@ -90,21 +90,10 @@ fn sending<R>(
     form: Encoding,
     write: impl FnOnce() -> Result<R, String>,
 ) -> Result<(R, Sending), String> {
-    push(Scope::Send { receiver: receiver.clone(), form, sending: Sending::default() });
-    let popped = PopOnDrop;
-    let written = write();
-    std::mem::forget(popped);
-    let sending = match pop() {
-        Some(Scope::Send { sending, .. }) => sending,
-        Some(Scope::Receive { .. }) | None => Sending::default(),
-    };
-    match written {
-        Ok(written) => Ok((written, sending)),
-        Err(reason) => {
-            undo(&receiver, sending.references);
-            Err(reason)
-        }
-    }
+    push(Scope::Send { receiver, form, sending: Sending::default() });
+    let unsent = UndoOnDrop;
+    let written = write()?;
+    Ok((written, unsent.into_sending()))
 }
 
 /// Takes back references that were counted as lent and then not sent.
@@ -259,7 +248,7 @@ fn pop() -> Option<Scope> {
     SCOPES.with_borrow_mut(Vec::pop)
 }
 
-/// Leaves the stack as it was also when the application's own `Serialize` or `Deserialize` panics.
+/// Leaves the stack as it was also when the application's own `Deserialize` panics.
 struct PopOnDrop;
 
 impl Drop for PopOnDrop {
@@ -267,6 +256,30 @@ impl Drop for PopOnDrop {
         // Dropped after the borrow has ended: arrivals run code of the application.
         let scope = pop();
         drop(scope);
+    }
+}
+
+/// Takes back what was counted as lent when a value cannot be encoded, also because the application's own `Serialize` panics.
+struct UndoOnDrop;
+
+impl UndoOnDrop {
+    /// The value has been encoded.
+    fn into_sending(self) -> Sending {
+        std::mem::forget(self);
+        match pop() {
+            Some(Scope::Send { sending, .. }) => sending,
+            Some(Scope::Receive { .. }) | None => Sending::default(),
+        }
+    }
+}
+
+impl Drop for UndoOnDrop {
+    fn drop(&mut self) {
+        // Nothing of it is dropped while the stack is borrowed, nor before its references are taken back.
+        if let Some(Scope::Send { receiver, sending: Sending { references, kept }, .. }) = pop() {
+            undo(&receiver, references);
+            drop(kept);
+        }
     }
 }
 

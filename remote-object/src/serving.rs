@@ -236,6 +236,20 @@ impl Serving {
         }
     }
 
+    /// What is held of the child's callbacks.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> std::collections::BTreeMap<LentId, u32> {
+        self.tables().callbacks.counts()
+    }
+
+    /// The objects, and how many references the child has to each.
+    #[cfg(test)]
+    pub(crate) fn lent(&self) -> std::collections::BTreeMap<LentId, (Arc<dyn Object>, u32)> {
+        let tables = self.tables();
+        assert_eq!(tables.ids.len(), tables.objects.len());
+        tables.objects.entries().map(|(id, object, count, _)| (id, (Arc::clone(object), count))).collect()
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,5 +7,8 @@
 mod held;
 mod lent;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use held::{Arrivals, Held};
 pub(crate) use lent::{Lent, LentError};

@@ -45,6 +45,13 @@ impl<T: AsRef<Arrivals>> Held<T> {
         self.by_id.get(&id).and_then(Weak::upgrade)
     }
 
+    /// How many references there are to each thing that is held.
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> std::collections::BTreeMap<LentId, u32> {
+        let held = self.by_id.iter().filter_map(|(id, held)| Some((*id, held.upgrade()?)));
+        held.map(|(id, held)| (id, (*held).as_ref().count())).collect()
+    }
+
     pub(crate) fn contains(&self, id: LentId) -> bool {
         self.by_id.contains_key(&id)
     }

@@ -97,6 +97,16 @@ impl<T> Lent<T> {
         self.len
     }
 
+    /// What is lent, how many references there are to it, and whether this side can still send it.
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (LentId, &T, u32, bool)> {
+        let id = |slot: usize, generation| LentId { slot: u32::try_from(slot).unwrap(), generation };
+        self.slots.iter().enumerate().filter_map(move |(number, slot)| {
+            let entry = slot.entry.as_ref()?;
+            Some((id(number, slot.generation), &entry.value, entry.count, entry.kept))
+        })
+    }
+
     /// Empties the table; nothing that was lent is valid any more.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         self.len = 0;
