@@ -64,6 +64,27 @@ fn what_comes_too_late_is_given_back() {
     ]);
 }
 
+/// B7: also where a call was given up and the parent has not come to it.
+#[test]
+fn a_release_does_not_overtake_a_use() {
+    use Op::*;
+    let uses = [Use { main: false, thing: 0 }, Keep { main: false, cargo: Cargo::of_things(&[0]) }];
+    for use_of_it in uses {
+        World::new(0).run(vec![
+            Make { main: false, count: 1 },
+            ParentHandles(1),
+            ChildHandles(1),
+            use_of_it,
+            GiveUp,
+            DropHeld(0),
+            ChildRests,
+            ParentHandles(0),
+            ParentHandles(1),
+            ChildHandles(1),
+        ]);
+    }
+}
+
 /// Operations and, in half of the cases, the end of the link among them.
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let death = prop::option::of((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<bool>()));
@@ -102,7 +123,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (any::<u8>(), cargo()).prop_map(|(callback, cargo)| Op::ParentInvokes { callback, cargo }),
         12 => lane().prop_map(Op::ParentHandles),
         12 => lane().prop_map(Op::ChildHandles),
-        2 => Just(Op::GiveUp),
+        5 => Just(Op::GiveUp),
         3 => Just(Op::ChildRests),
         3 => Just(Op::ParentRests),
     ]
