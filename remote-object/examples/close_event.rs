@@ -1,11 +1,11 @@
 //! A child is told that a window has closed, through a callback that it leaves with the parent.
 #![expect(clippy::print_stdout, reason = "examples print")]
 
+use std::sync::Arc;
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use remote_object::{CallError, Callback, Exports};
+use remote_object::{CallError, Callback, Exports, Listeners};
 use remote_parent::{Parent, this_module};
 
 /// A window.
@@ -40,22 +40,19 @@ mod remote {
 
 #[derive(Default)]
 struct Window {
-    listeners: Mutex<Vec<Callback<()>>>,
+    listeners: Listeners<()>,
 }
 
 impl BrowserWindow for Window {
     fn on_close(&self, listener: Callback<()>) -> Result<(), CallError> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        self.listeners.add("close", listener);
         Ok(())
     }
 
     fn close(&self) -> Result<(), CallError> {
-        // A window closes once: the listeners are let go of when they have been called.
-        let listeners = std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
-        for listener in listeners {
-            // One whose process is gone need not be told.
-            listener.call(()).ok();
-        }
+        self.listeners.call("close", &());
+        // A window closes once.
+        self.listeners.clear();
         Ok(())
     }
 }

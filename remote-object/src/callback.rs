@@ -87,15 +87,19 @@ impl<A: Serialize> Callback<A> {
     ///
     /// [`CallbackError`]; the closure is not called.
     pub fn call(&self, argument: A) -> Result<(), CallbackError> {
+        self.call_with(&argument)
+    }
+
+    /// [`call`](Self::call), with an argument that others are called with too.
+    pub(crate) fn call_with(&self, argument: &A) -> Result<(), CallbackError> {
         match &self.callback {
             AnyCallback::Made(made) => {
                 let post = |bytes: &[u8], sending: Sending| made.post(self.form, bytes.to_vec(), sending.kept);
-                scope::encode(Receiver::Local, self.form, &argument, post)
+                scope::encode(Receiver::Local, self.form, argument, post)
             }
-            AnyCallback::Held(held) => {
-                let receiver = Receiver::Child(Arc::clone(held.serving()));
-                scope::encode(receiver, self.form, &argument, |bytes, sending| held.invoke(self.form, bytes, sending))
-            }
+            AnyCallback::Held(held) => scope::encode(held.receiver(), self.form, argument, |bytes, sending| {
+                held.invoke(self.form, bytes, sending)
+            }),
         }
         .map_err(|reason| CallbackError::Unsendable { reason })?
     }

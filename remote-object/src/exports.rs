@@ -9,6 +9,7 @@ use remote_protocol::limits::{NAME_BYTES, REFERENCES};
 use remote_protocol::service::{Notify, Serve, Service};
 
 use crate::interface::Interface;
+use crate::leaks::Leaks;
 use crate::object::{Exported, Object};
 use crate::serving::{ProcessService, Serving};
 
@@ -66,6 +67,17 @@ impl Exports {
             alive.callbacks += callbacks;
         }
         alive
+    }
+
+    /// What is alive across process boundaries, with the place or interface it is of, the method it crossed by, and its age.
+    ///
+    /// For diagnostics: it goes through all there is, under the lock of each process's tables in turn.
+    #[must_use]
+    pub fn leaks(&self) -> Leaks {
+        let servings = self.roots.servings().clone();
+        let mut processes: Vec<_> = servings.iter().filter_map(|serving| serving.leaks()).collect();
+        processes.sort_by_key(|process| process.serial);
+        Leaks { processes }
     }
 
     #[cfg(feature = "parent")]
@@ -156,8 +168,8 @@ impl Roots {
 pub(crate) struct Server(pub(crate) Arc<Roots>);
 
 impl Serve for Server {
-    fn open(&self, _process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service> {
-        let serving = Serving::new(Arc::downgrade(&self.0), child, self.0.limit.load(Ordering::Relaxed));
+    fn open(&self, process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service> {
+        let serving = Serving::new(process, Arc::downgrade(&self.0), child, self.0.limit.load(Ordering::Relaxed));
         self.0.servings().push(Arc::clone(&serving));
         Arc::new(ProcessService(serving))
     }

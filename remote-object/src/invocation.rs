@@ -11,6 +11,7 @@ use remote_protocol::service::Answer;
 use serde::{Deserialize, Serialize};
 
 use crate::interface::Method;
+use crate::leaks::Via;
 use crate::returns::Returns;
 use crate::scope::{self, Receiver};
 use crate::serving::{Serving, respond};
@@ -19,6 +20,7 @@ use crate::serving::{Serving, respond};
 pub struct Invocation<'a> {
     serving: &'a Arc<Serving>,
     call: CallId,
+    interface: &'static str,
     method: Selector<'a>,
     arguments: &'a [u8],
     references: Vec<Reference<'a>>,
@@ -29,12 +31,13 @@ impl<'a> Invocation<'a> {
     pub(crate) const fn new(
         serving: &'a Arc<Serving>,
         call: CallId,
+        interface: &'static str,
         method: Selector<'a>,
         arguments: &'a [u8],
         references: Vec<Reference<'a>>,
         answer: &'a mut dyn Answer,
     ) -> Self {
-        Self { serving, call, method, arguments, references, answer }
+        Self { serving, call, interface, method, arguments, references, answer }
     }
 
     /// The fingerprint of the method that is called; `None` when it is called by a name that none of `methods` has.
@@ -59,7 +62,10 @@ impl<'a> Invocation<'a> {
         if let Selector::Named { .. } = self.method {
             return self.refuse(refused("this method is called by its interface only".to_owned()));
         }
-        let arrivals = match self.serving.arrive(std::mem::take(&mut self.references)) {
+        let arrivals = match self
+            .serving
+            .arrive(std::mem::take(&mut self.references), &Via::Method(self.interface, method.name))
+        {
             Ok(arrivals) => arrivals,
             Err(reason) => return self.refuse(refused(reason)),
         };
@@ -76,7 +82,7 @@ impl<'a> Invocation<'a> {
     /// Answers that the object has no such method.
     pub fn no_such_method(mut self, interface: &'static str) {
         // Nobody looks at them, so they are given back.
-        drop(self.serving.arrive(std::mem::take(&mut self.references)));
+        drop(self.serving.arrive(std::mem::take(&mut self.references), &Via::Method(interface, UNKNOWN)));
         let method = match &self.method {
             Selector::Typed(fingerprint) => format!("with the fingerprint {:#018x}", fingerprint.0),
             Selector::Named { name, .. } => format!("`{name}`"),
@@ -86,8 +92,8 @@ impl<'a> Invocation<'a> {
 
     /// Answers with a result or, where there is a report, with an error.
     pub(crate) fn answer<T: Serialize>(self, method: &'static Method, value: &T, report: Option<Report>) {
-        let Self { serving, call, answer, .. } = self;
-        let receiver = Receiver::Child(Arc::clone(serving));
+        let Self { serving, call, interface, answer, .. } = self;
+        let receiver = Receiver::Child(Arc::clone(serving), Via::Method(interface, method.name));
         let sent = contain(|| {
             scope::encode(receiver.clone(), Encoding::Typed, value, |bytes, sending| {
                 let references = sending.references.clone();
@@ -120,3 +126,6 @@ impl fmt::Debug for Invocation<'_> {
         f.debug_struct("Invocation").field("call", &self.call).field("method", &self.method).finish_non_exhaustive()
     }
 }
+
+/// What stands for a method that is not known, and so keeps nothing.
+pub(crate) const UNKNOWN: &str = "?";

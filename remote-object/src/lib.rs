@@ -74,6 +74,8 @@ mod returns;
 
 mod callback;
 mod exports;
+mod leaks;
+mod listeners;
 
 mod calling;
 mod life;
@@ -96,6 +98,8 @@ pub use crate::child::{ChildExt, FrameExt};
 pub use crate::context::Context;
 pub use crate::exports::{Alive, ExportError, Exports};
 pub use crate::interface::{FromCallError, Interface, Method, MethodError, MethodKind, MethodResult};
+pub use crate::leaks::{CallbackLeaks, Leaks, ObjectLeaks, ProcessLeaks};
+pub use crate::listeners::{Failed, Listeners, Told};
 pub use crate::remote::Remote;
 #[doc = include_str!("interface.md")]
 pub use remote_object_macros::interface;

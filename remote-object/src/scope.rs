@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::callback::AnyCallback;
 use crate::calling::{Calling, HeldProxy};
 use crate::interface::{Interface, interfaces};
+use crate::leaks::Via;
 use crate::object::{Exported, Object, address, by_interface};
 use crate::serving::Serving;
 
@@ -23,7 +24,8 @@ use crate::serving::Serving;
 #[derive(Clone)]
 pub(crate) enum Receiver {
     /// A child, by the parent.
-    Child(Arc<Serving>),
+    /// What it is the argument or the result of, as [`Via`] says.
+    Child(Arc<Serving>, Via),
     /// The parent, by a child.
     Parent(Arc<Calling>),
     /// Another thread of this process.
@@ -100,7 +102,7 @@ fn sending<R>(
 pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
     for reference in references {
         match (receiver, reference) {
-            (Receiver::Child(serving), Reference::Object(id) | Reference::ObjectOf { id, .. }) => {
+            (Receiver::Child(serving, _), Reference::Object(id) | Reference::ObjectOf { id, .. }) => {
                 serving.take_back(id);
             }
             (Receiver::Parent(calling), Reference::Callback { id, .. }) => calling.take_back(id),
@@ -140,8 +142,8 @@ fn receiving<R>(form: Encoding, arrivals: Vec<Arrival>, read: impl FnOnce() -> R
 /// Counts an object as lent, and gives what stands for it in the payload.
 pub(crate) fn send_object<T: Interface + ?Sized>(object: &Arc<T>) -> Result<value::Reference, String> {
     send(ReferenceKind::Object, |receiver, form| match receiver {
-        Receiver::Child(serving) => {
-            let id = serving.lend(Arc::new(Exported(Arc::clone(object))))?;
+        Receiver::Child(serving, via) => {
+            let id = serving.lend(Arc::new(Exported(Arc::clone(object))), via)?;
             let reference = match form {
                 Encoding::Typed => Reference::Object(id),
                 Encoding::Dynamic => {
@@ -175,7 +177,7 @@ pub(crate) fn send_callback(callback: &AnyCallback, known: Encoding) -> Result<v
             }
             (Receiver::Parent(calling), AnyCallback::Made(made)) => (calling.lend(made)?, made.location().clone()),
             (Receiver::Parent(_), AnyCallback::Held(_)) => return Err("this callback is another process's".to_owned()),
-            (Receiver::Child(_), _) => {
+            (Receiver::Child(..), _) => {
                 return Err("a callback cannot be sent to a child: children make them".to_owned());
             }
             (Receiver::Local, callback) => (NO_ID, callback.made_at().clone()),

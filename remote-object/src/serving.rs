@@ -1,29 +1,32 @@
 //! The parent's side: the objects lent to one process, and the callbacks held of it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
 
 use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, Return, Selector, ToParent};
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
-use remote_protocol::id::{CallId, LentId};
+use remote_protocol::id::{CallId, LentId, ProcessId};
 use remote_protocol::limits::REVOKED;
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
-use remote_protocol::service::{Abuse, Answer, Notify, NotifyError, Service};
+use remote_protocol::service::{Abuse, Alive, Answer, Notify, NotifyError, Service};
 use remote_protocol::value::{self, ReferenceKind};
 
 use crate::callback::{AnyCallback, CallbackError};
 use crate::exports::Roots;
-use crate::invocation::Invocation;
+use crate::invocation::{Invocation, UNKNOWN};
+use crate::leaks::{Census, Place, ProcessLeaks, Via};
 use crate::object::{Key, Object, Wanted};
-use crate::scope::{Arrival, Sending};
+use crate::scope::{Arrival, Receiver, Sending, undo};
 use crate::table::{Arrivals, Held, Lent, LentError};
 
 /// What one process has been lent, and what is held of it.
 pub(crate) struct Serving {
+    process: ProcessId,
     /// Weak: what is exported may hold callbacks, and those hold us.
     roots: Weak<Roots>,
     child: Arc<dyn Notify>,
@@ -36,16 +39,31 @@ pub(crate) struct Serving {
 }
 
 struct Tables {
-    objects: Lent<Arc<dyn Object>>,
+    objects: Lent<LentObject>,
     /// Exactly the entries of `objects`.
     ids: HashMap<Key, LentId>,
     callbacks: Held<HeldCallback>,
+    /// Where the callbacks of `callbacks` were made.
+    places: HashMap<Location<'static>, Arc<Place>>,
+}
+
+/// An object, and what is known of how the child got it.
+struct LentObject {
+    object: Arc<dyn Object>,
+    via: Via,
+    since: Instant,
 }
 
 impl Serving {
-    pub(crate) fn new(roots: Weak<Roots>, child: Arc<dyn Notify>, limit: usize) -> Arc<Self> {
-        let tables = Tables { objects: Lent::new(limit), ids: HashMap::new(), callbacks: Held::default() };
+    pub(crate) fn new(process: ProcessId, roots: Weak<Roots>, child: Arc<dyn Notify>, limit: usize) -> Arc<Self> {
+        let tables = Tables {
+            objects: Lent::new(limit),
+            ids: HashMap::new(),
+            callbacks: Held::default(),
+            places: HashMap::new(),
+        };
         Arc::new(Self {
+            process,
             roots,
             child,
             tables: Mutex::new(tables),
@@ -56,7 +74,7 @@ impl Serving {
     }
 
     /// Counts an object as lent: the same object, the same id.
-    pub(crate) fn lend(&self, object: Arc<dyn Object>) -> Result<LentId, String> {
+    pub(crate) fn lend(&self, object: Arc<dyn Object>, via: &Via) -> Result<LentId, String> {
         let mut tables = self.tables();
         if self.is_closed() {
             return Err("the process is gone".to_owned());
@@ -65,7 +83,10 @@ impl Serving {
         let Tables { objects, ids, .. } = &mut *tables;
         let (id, new) = match ids.get(&key) {
             Some(id) => (*id, false),
-            None => (objects.insert(object).map_err(|error| error.to_string())?, true),
+            None => {
+                let lent = LentObject { object, via: via.clone(), since: Instant::now() };
+                (objects.insert(lent).map_err(|error| error.to_string())?, true)
+            }
         };
         objects.lend(id).map_err(|error| error.to_string())?;
         if new {
@@ -102,33 +123,78 @@ impl Serving {
         (tables.objects.len(), if self.is_closed() { 0 } else { tables.callbacks.len() })
     }
 
+    /// The same by kind: objects by their interface, callbacks by where they were made.
+    fn alive_by_kind(&self) -> Alive {
+        let tables = self.tables();
+        let mut objects: BTreeMap<&str, usize> = BTreeMap::new();
+        for lent in tables.objects.iter() {
+            *objects.entry(lent.object.interface()).or_default() += 1;
+        }
+        let callbacks = tables.places.values().filter(|_| !self.is_closed());
+        Alive {
+            objects: objects.into_iter().map(|(interface, count)| (interface.to_owned(), count)).collect(),
+            callbacks: callbacks.map(|place| (place.made_at.to_string(), place.live())).collect(),
+        }
+    }
+
+    /// What is alive, and how it came to be; `None` when nothing is.
+    pub(crate) fn leaks(&self) -> Option<ProcessLeaks> {
+        if self.is_closed() {
+            return None;
+        }
+        let mut census = Census::default();
+        let tables = self.tables();
+        for lent in tables.objects.iter() {
+            census.add_object(lent.object.interface(), &lent.via, lent.since);
+        }
+        // Dropped when the table is not locked any more: one of them may be the last.
+        let callbacks: Vec<_> = tables.callbacks.iter().collect();
+        drop(tables);
+        for held in &callbacks {
+            census.add_callback(&held.place, &held.via, held.since, !held.is_alive());
+        }
+        census.leaks(self.process.pid(), self.process.serial(), Instant::now())
+    }
+
     /// Resolves the references of a payload that arrived. From here on dropping them gives them back, whether or not anything
-    /// looks at them.
-    pub(crate) fn arrive(self: &Arc<Self>, references: Vec<Reference<'_>>) -> Result<Vec<Arrival>, String> {
+    /// looks at them. `via` is what they came by.
+    pub(crate) fn arrive(self: &Arc<Self>, references: Vec<Reference<'_>>, via: &Via) -> Result<Vec<Arrival>, String> {
         if references.is_empty() {
             return Ok(Vec::new());
         }
         // Those before an invalid one are given back with the rest.
         let resolve = |reference| match reference {
             Reference::Object(id) | Reference::ObjectOf { id, .. } => {
-                let object = self.tables().objects.get(id).cloned();
+                let object = self.tables().objects.get(id).map(|lent| Arc::clone(&lent.object));
                 object.map(Arrival::Object).ok_or_else(|| format!("there is no object {id} for this process"))
             }
             Reference::Callback { id, made_at } => {
-                let make = || HeldCallback {
-                    id,
-                    made_at: made_at.into_owned(),
-                    revoked: AtomicBool::new(false),
-                    serving: Arc::clone(self),
-                    arrivals: Arrivals::default(),
-                };
                 let mut tables = self.tables();
                 if tables.callbacks.len() >= self.limit && !tables.callbacks.contains(id) {
                     drop(tables);
                     self.child.release(Release { id, count: 1 });
                     return Err(format!("more than {} callbacks of one process", self.limit));
                 }
-                let held = tables.callbacks.arrive(id, make);
+                let Tables { callbacks, places, .. } = &mut *tables;
+                let mut many = None;
+                let held = callbacks.arrive(id, || {
+                    let place = place(places, made_at);
+                    many = place.add();
+                    HeldCallback {
+                        id,
+                        place,
+                        via: via.clone(),
+                        since: Instant::now(),
+                        revoked: AtomicBool::new(false),
+                        serving: Arc::clone(self),
+                        arrivals: Arrivals::default(),
+                    }
+                });
+                drop(tables);
+                if let Some(count) = many {
+                    let (process, made_at) = (self.process, held.location());
+                    tracing::warn!(%process, %made_at, count, "callbacks that were made at one place pile up");
+                }
                 Ok(Arrival::Callback(AnyCallback::Held(held), Encoding::Typed))
             }
         };
@@ -144,11 +210,12 @@ impl Serving {
                 respond(answer, call.id, outcome);
             }
             Request::Method { object: id, method, arguments } => {
-                let object = self.tables().objects.get(id).cloned();
+                let object = self.tables().objects.get(id).map(|lent| Arc::clone(&lent.object));
                 match object {
                     Some(object) => {
                         let Payload { bytes, references } = arguments;
-                        let invocation = Invocation::new(self, call.id, method, &bytes.0, references, answer);
+                        let (bytes, interface) = (&bytes.0, object.interface());
+                        let invocation = Invocation::new(self, call.id, interface, method, bytes, references, answer);
                         object.dispatch(invocation);
                     }
                     None => self.refuse(call.id, id, &method, arguments.references, answer),
@@ -167,7 +234,7 @@ impl Serving {
         answer: &mut dyn Answer,
     ) {
         // Nobody looks at them, so they are given back.
-        drop(self.arrive(references));
+        drop(self.arrive(references, &Via::Method(UNKNOWN, UNKNOWN)));
         let method = match method {
             Selector::Typed(fingerprint) => format!("{:#018x}", fingerprint.0),
             Selector::Named { name, .. } => name.clone().into_owned(),
@@ -196,7 +263,7 @@ impl Serving {
             })?,
         };
         let failed = |reason: String| CallError::Result { method: root.to_string(), reason };
-        let id = self.lend(object).map_err(failed)?;
+        let id = self.lend(object, &Via::Root(root.to_string().into())).map_err(failed)?;
         let mut bytes = Vec::new();
         let reference = value::Reference { kind: ReferenceKind::Object, index: 0 };
         codec::encode(&reference, &mut bytes).map_err(|error| failed(error.to_string()))?;
@@ -214,7 +281,7 @@ impl Serving {
                 Abuse::Release { id, count, lent }
             })?;
             if let Some(object) = object {
-                tables.ids.remove(&object.key());
+                tables.ids.remove(&object.object.key());
                 gone.push(object);
             }
             Ok(())
@@ -238,16 +305,16 @@ impl Serving {
 
     /// What is held of the child's callbacks.
     #[cfg(test)]
-    pub(crate) fn held(&self) -> std::collections::BTreeMap<LentId, u32> {
+    pub(crate) fn held(&self) -> BTreeMap<LentId, u32> {
         self.tables().callbacks.counts()
     }
 
     /// The objects, and how many references the child has to each.
     #[cfg(test)]
-    pub(crate) fn lent(&self) -> std::collections::BTreeMap<LentId, (Arc<dyn Object>, u32)> {
+    pub(crate) fn lent(&self) -> BTreeMap<LentId, (Arc<dyn Object>, u32)> {
         let tables = self.tables();
         assert_eq!(tables.ids.len(), tables.objects.len());
-        tables.objects.entries().map(|(id, object, count, _)| (id, (Arc::clone(object), count))).collect()
+        tables.objects.entries().map(|(id, object, count, _)| (id, (Arc::clone(&object.object), count))).collect()
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -288,6 +355,10 @@ impl Service for ProcessService {
         Ok(())
     }
 
+    fn alive(&self) -> Alive {
+        self.0.alive_by_kind()
+    }
+
     fn under_way(&self) -> Vec<String> {
         self.0.under_way_now().iter().map(ToString::to_string).collect()
     }
@@ -305,8 +376,20 @@ impl Service for ProcessService {
     }
 }
 
+/// The place that is known as `made_at`.
+fn place<'a>(places: &mut HashMap<Location<'static>, Arc<Place>>, made_at: Location<'a>) -> Arc<Place> {
+    let known: &HashMap<Location<'a>, Arc<Place>> = places;
+    if let Some(place) = known.get(&made_at) {
+        return Arc::clone(place);
+    }
+    let made_at = made_at.into_owned();
+    let place = Arc::new(Place::new(made_at.clone()));
+    places.insert(made_at, Arc::clone(&place));
+    place
+}
+
 /// Drops an object outside all locks: its destructor is the application's, and may panic.
-fn let_go(object: Arc<dyn Object>) {
+fn let_go(object: LentObject) {
     if let Err(panic) = contain(|| drop(object)) {
         tracing::error!(%panic, "an object's destructor panicked");
     }
@@ -322,7 +405,9 @@ pub(crate) fn respond(answer: &mut dyn Answer, call: CallId, outcome: Outcome<'_
 /// A callback of a child.
 pub(crate) struct HeldCallback {
     id: LentId,
-    made_at: Location<'static>,
+    place: Arc<Place>,
+    via: Via,
+    since: Instant,
     /// The child has said that its closure is gone.
     revoked: AtomicBool,
     serving: Arc<Serving>,
@@ -330,16 +415,17 @@ pub(crate) struct HeldCallback {
 }
 
 impl HeldCallback {
-    pub(crate) const fn location(&self) -> &Location<'static> {
-        &self.made_at
+    pub(crate) fn location(&self) -> &Location<'static> {
+        &self.place.made_at
     }
 
     pub(crate) fn is_alive(&self) -> bool {
         !self.serving.is_closed() && !self.revoked.load(Ordering::Acquire)
     }
 
-    pub(crate) const fn serving(&self) -> &Arc<Serving> {
-        &self.serving
+    /// Whom its argument is written for.
+    pub(crate) fn receiver(&self) -> Receiver {
+        Receiver::Child(Arc::clone(&self.serving), Via::Callback(Arc::clone(&self.place)))
     }
 
     /// Sends the child an argument that is encoded in this form.
@@ -352,11 +438,11 @@ impl HeldCallback {
             Err(NotifyError::Gone)
         };
         sent.map_err(|error| {
-            crate::scope::undo(&crate::scope::Receiver::Child(Arc::clone(&self.serving)), references);
+            undo(&self.receiver(), references);
             match error {
                 NotifyError::Backlog(full) => CallbackError::Backlog { unhandled: full.unhandled, limit: full.limit },
                 NotifyError::TooLong { .. } => CallbackError::Unsendable { reason: error.to_string() },
-                _ => CallbackError::Detached { made_at: self.made_at.to_string() },
+                _ => CallbackError::Detached { made_at: self.location().to_string() },
             }
         })
     }
@@ -370,7 +456,12 @@ impl AsRef<Arrivals> for HeldCallback {
 
 impl Drop for HeldCallback {
     fn drop(&mut self) {
-        self.serving.tables().callbacks.remove(self.id);
+        let mut tables = self.serving.tables();
+        tables.callbacks.remove(self.id);
+        if self.place.remove() {
+            tables.places.remove(&self.place.made_at);
+        }
+        drop(tables);
         if !self.serving.is_closed() {
             self.serving.child.release(Release { id: self.id, count: self.arrivals.count() });
         }

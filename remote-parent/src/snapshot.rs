@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,6 +38,10 @@ pub struct ProcessSnapshot {
     pub handled: u64,
     /// The last message of it that was handled.
     pub last_message: Option<&'static str>,
+    /// How many remote objects it holds, by interface.
+    pub objects: BTreeMap<String, usize>,
+    /// How many callbacks of it are held, by where in its source they were made.
+    pub callbacks: BTreeMap<String, usize>,
 }
 
 /// What a snapshot has of a frame.
@@ -70,6 +75,7 @@ impl Snapshot {
         let processes = hub.all_processes().into_iter().map(|process| {
             let connection = process.connection();
             let (unhandled, handled) = connection.with_session(|session| (session.unhandled(), session.progress()));
+            let alive = connection.service().map(|service| service.alive()).unwrap_or_default();
             ProcessSnapshot {
                 pid: process.id().pid(),
                 serial: process.id().serial(),
@@ -79,6 +85,8 @@ impl Snapshot {
                 unhandled,
                 handled,
                 last_message: connection.last_heard().message,
+                objects: alive.objects,
+                callbacks: alive.callbacks,
             }
         });
         let frames = hub.all_frames().into_iter().map(|frame| FrameSnapshot {
@@ -98,11 +106,14 @@ impl Snapshot {
 
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for ProcessSnapshot { pid, name, responsive, unhandled, last_message, .. } in &self.processes {
+        for process in &self.processes {
+            let ProcessSnapshot { pid, name, responsive, unhandled, last_message, objects, callbacks, .. } = process;
             let name = name.as_deref().unwrap_or("unnamed");
             let state = if *responsive { "responsive" } else { "unresponsive" };
             let last = last_message.unwrap_or("nothing");
-            writeln!(f, "process {pid} ({name}): {state}, {unhandled} bytes unhandled, last heard {last}")?;
+            write!(f, "process {pid} ({name}): {state}, {unhandled} bytes unhandled, last heard {last}")?;
+            let (objects, callbacks): (usize, usize) = (objects.values().sum(), callbacks.values().sum());
+            writeln!(f, ", {objects} objects, {callbacks} callbacks")?;
         }
         for FrameSnapshot { id, process, tab } in &self.frames {
             writeln!(f, "frame {id} in process {process}{}", if *tab { ", a tab" } else { "" })?;

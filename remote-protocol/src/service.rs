@@ -3,6 +3,7 @@
 //! A side knows how to move messages and when; what an object, a reference or a callback is, it does not know. The object
 //! layer gives each side something to hand its messages to, and gets something to send and wait with.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +28,23 @@ pub trait Service: Send + Sync {
     /// [`Abuse`] when no honest child sends such a message; the process is ended.
     fn handle(&self, message: ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Abuse>;
 
+    /// What is alive between the parent and the process, for diagnostics.
+    fn alive(&self) -> Alive;
+
     /// The methods that are being served at this moment, for diagnostics.
     fn under_way(&self) -> Vec<String>;
 
     /// The process is gone: lets go of all it held. Called once. Calls that came by further lanes may end after it.
     fn close(&self);
+}
+
+/// What is alive between the parent and one process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alive {
+    /// How many objects of the parent the process has, by interface.
+    pub objects: BTreeMap<String, usize>,
+    /// How many callbacks of the process the parent has, by where they were made.
+    pub callbacks: BTreeMap<String, usize>,
 }
 
 /// Sends the return of a call on the lane the call came by.

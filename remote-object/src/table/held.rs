@@ -52,6 +52,11 @@ impl<T: AsRef<Arrivals>> Held<T> {
         held.map(|(id, held)| (id, (*held).as_ref().count())).collect()
     }
 
+    /// All that there is. Not to be dropped where a destructor would come back to the table.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Arc<T>> {
+        self.by_id.values().filter_map(Weak::upgrade)
+    }
+
     pub(crate) fn contains(&self, id: LentId) -> bool {
         self.by_id.contains_key(&id)
     }

@@ -93,6 +93,11 @@ impl<T> Lent<T> {
         slot.and_then(|slot| slot.entry.as_ref()).is_some_and(|entry| entry.count > 0)
     }
 
+    /// What is lent, or kept to be.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.entry.as_ref()).map(|entry| &entry.value)
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.len
     }

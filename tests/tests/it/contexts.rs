@@ -1,6 +1,6 @@
 //! Contexts of callbacks: those of frames, which end by a reload, and those of loaders.
 
-use remote_object::{CallError, Callback, CallbackError};
+use remote_object::{CallError, Callback, CallbackError, Listeners};
 use remote_parent::FrameId;
 use tests::objects::Objects;
 
@@ -136,6 +136,65 @@ every_transport! {
             ask::<(), _>(&process, "identity in a frame", &frame);
             assert_eq!(objects.exports.alive().callbacks, 0);
         }
+    }
+
+    /// B10: a list of listeners calls those that are alive, in order, and drops those whose frame was reloaded.
+    fn listeners_drop_those_whose_frame_was_reloaded(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        for process in [setup.main(), setup.spawn()] {
+            let called = heard::<_, String>(&process.port(), "called");
+            let frame: FrameId = ask(&process, "new frame", &());
+            ask::<(), _>(&process, "add of loader", "first");
+            ask::<(), _>(&process, "add of frame", &(frame, "page"));
+            ask::<(), _>(&process, "add of loader", "last");
+            let listeners = Listeners::new();
+            for callback in std::mem::take(&mut *objects.bell.listeners.lock().unwrap()) {
+                assert!(listeners.add("ring", callback));
+            }
+            assert_eq!(listeners.call("ring", &"one".to_owned()).called, 3);
+            assert_eq!(listeners.call("other", &"one".to_owned()).called, 0);
+            ask::<(), _>(&process, "reload", &frame);
+            let told = listeners.call("ring", &"two".to_owned());
+            assert_eq!((told.called, told.dead, listeners.len()), (2, 1, 2));
+            let texts: Vec<_> = called.take(5).into_iter().map(|(_, text)| text).collect();
+            assert_eq!(texts, ["first one", "page one", "last one", "first two", "last two"]);
+            listeners.clear();
+            assert_eq!(objects.exports.alive().callbacks, 0);
+        }
+    }
+
+    /// B6: what is alive is listed for each process, and in the snapshot, with places and methods, until it is let go of.
+    fn leaks_are_listed_until_they_are_let_go_of(setup) {
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        let children = [setup.spawn(), setup.spawn()];
+        for child in &children {
+            let frame: FrameId = ask(child, "new frame", &());
+            ask::<(), _>(child, "add of frame", &(frame, "page"));
+            ask::<(), _>(child, "add of loader", "loader");
+            ask::<(), _>(child, "reload", &frame);
+        }
+        let leaks = objects.exports.leaks();
+        assert_eq!(leaks.processes.len(), 2, "{leaks}");
+        for (leaks, child) in leaks.processes.iter().zip(&children) {
+            assert_eq!((leaks.pid, leaks.serial), (child.id().pid(), child.id().serial()));
+            let [callbacks] = &leaks.callbacks[..] else { panic!("{leaks:?}") };
+            assert_eq!((callbacks.count, callbacks.dead, &*callbacks.passed_to), (2, 1, "Bell::add"));
+            assert!(callbacks.made_at.contains("modules/contexts.rs:"), "{callbacks:?}");
+            let snapshot = setup.parent().snapshot();
+            let process = snapshot.processes.iter().find(|process| process.serial == leaks.serial).unwrap();
+            assert_eq!(process.callbacks[&callbacks.made_at], 2);
+        }
+        assert!(leaks.to_string().contains("2 callbacks made at"), "{leaks}");
+        objects.bell.listeners.lock().unwrap().clear();
+        children[0].close();
+        children[0].wait(PATIENCE).expect("it goes");
+        let objects_of: Vec<_> = objects.exports.leaks().processes.into_iter().map(|leaks| leaks.callbacks).collect();
+        assert!(objects_of.iter().all(Vec::is_empty), "{objects_of:?}");
+        children[1].close();
+        children[1].wait(PATIENCE).expect("it goes");
+        assert!(objects.exports.leaks().is_empty());
     }
 
     /// B8: the callbacks of frames and of loaders are called in one order.
