@@ -1,4 +1,5 @@
-//! A child opens a window of the parent's and loads a page into it, as if the window were its own.
+//! A child opens a window of the parent's and loads a page into it, as if the window were its own: once by the window's interface, and
+//! once by the names of its members alone.
 #![expect(clippy::print_stdout, reason = "examples print")]
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,7 +35,7 @@ trait BrowserWindow: Send + Sync {
 /// What runs in every process.
 mod remote {
     use remote_child::Child;
-    use remote_object::{CallError, ChildExt};
+    use remote_object::{CallError, ChildExt, value};
 
     use crate::{BrowserWindows, WindowOptions};
 
@@ -43,11 +44,24 @@ mod remote {
         if !child.process().is_remote() {
             return Ok(());
         }
+        by_interface(child)?;
+        by_name(child)
+    }
+
+    fn by_interface(child: &Child) -> Result<(), CallError> {
         let windows = child.remote().require::<dyn BrowserWindows>("browser-window")?;
         let window = windows.new(WindowOptions { width: 800, height: 600 })?;
         window.load_url("https://github.com")?;
         let title = window.title()?;
         window.set_title(&format!("{title}, opened by a child"))
+    }
+
+    fn by_name(child: &Child) -> Result<(), CallError> {
+        let windows = child.remote().require_dynamic("browser-window")?;
+        let window = windows.construct((value!({ "width": 800, "height": 600 }),))?;
+        window.call::<()>("load_url", ("https://github.com",))?;
+        let title: String = window.get("title")?;
+        window.set("title", format!("{title}, opened by a child"))
     }
 }
 

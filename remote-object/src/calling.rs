@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -37,8 +37,6 @@ pub(crate) struct Calling {
 #[derive(Default)]
 struct Proxies {
     held: Held<HeldProxy>,
-    /// Where the typed proxies lie, so that one that comes back as a plain `Arc<dyn Trait>` is recognised.
-    by_address: HashMap<usize, Weak<HeldProxy>>,
 }
 
 /// How closures reach the loop thread, where they live.
@@ -140,7 +138,7 @@ impl Calling {
 
     /// The proxy that lies at an address.
     pub(crate) fn proxy_at(&self, address: usize) -> Option<Arc<HeldProxy>> {
-        lock(&self.proxies).by_address.get(&address).and_then(Weak::upgrade)
+        typed_at(address).filter(|held| std::ptr::eq(&*held.calling, self))
     }
 
     /// Makes a callback, which ends with `life`; its closure is to be put under the id.
@@ -203,13 +201,13 @@ impl Calling {
 
     /// What is held of the parent's objects.
     #[cfg(test)]
-    pub(crate) fn held(&self) -> std::collections::BTreeMap<LentId, u32> {
+    pub(crate) fn held(&self) -> BTreeMap<LentId, u32> {
         lock(&self.proxies).held.counts()
     }
 
     /// The callbacks, how many references the parent has to each, and whether this side can still send it.
     #[cfg(test)]
-    pub(crate) fn lent(&self) -> std::collections::BTreeMap<LentId, (u32, bool)> {
+    pub(crate) fn lent(&self) -> BTreeMap<LentId, (u32, bool)> {
         lock(&self.callbacks).entries().map(|(id, (), count, kept)| (id, (count, kept))).collect()
     }
 
@@ -308,10 +306,10 @@ impl HeldProxy {
         let made = T::proxy(Proxy::new(Arc::clone(self)));
         self.interfaces.get_or_init(|| interfaces::<T>().into_iter().map(str::to_owned).collect());
         let address = address(&made);
-        let mut proxies = lock(&self.calling.proxies);
+        let mut typed = lock(&TYPED);
         let old = self.address.swap(address, Ordering::Relaxed);
-        proxies.by_address.remove(&old);
-        proxies.by_address.insert(address, Arc::downgrade(self));
+        typed.remove(&old);
+        typed.insert(address, Arc::downgrade(self));
         made
     }
 }
@@ -326,14 +324,25 @@ impl Drop for HeldProxy {
     fn drop(&mut self) {
         let mut proxies = lock(&self.calling.proxies);
         proxies.held.remove(self.id);
-        let address = self.address.load(Ordering::Relaxed);
-        if proxies.by_address.get(&address).is_some_and(|held| held.strong_count() == 0) {
-            proxies.by_address.remove(&address);
-        }
         drop(proxies);
+        let address = self.address.load(Ordering::Relaxed);
+        let mut typed = lock(&TYPED);
+        if typed.get(&address).is_some_and(|held| held.strong_count() == 0) {
+            typed.remove(&address);
+        }
+        drop(typed);
         self.calling.caller.release(Release { id: self.id, count: self.arrivals.count() });
     }
 }
+
+/// The object behind the typed proxy that lies at an address.
+pub(crate) fn typed_at(address: usize) -> Option<Arc<HeldProxy>> {
+    lock(&TYPED).get(&address).and_then(Weak::upgrade)
+}
+
+/// Where the typed proxies of this process lie, so that one that comes back as a plain `Arc<dyn Trait>` is recognised. What holds the
+/// address keeps a weak handle to the proxy, so that nothing else can lie there.
+static TYPED: Mutex<BTreeMap<usize, Weak<HeldProxy>>> = Mutex::new(BTreeMap::new());
 
 /// A callback of this process, as long as it can still be sent.
 pub(crate) struct MadeCallback {

@@ -16,10 +16,11 @@ use serde::de::DeserializeOwned;
 
 use crate::callback::{AnyCallback, Callback};
 use crate::calling::Calling;
+use crate::dynamic::{Place, RemoteObject};
 use crate::exports::Roots;
 use crate::interface::Interface;
 use crate::life::Life;
-use crate::object::by_interface;
+use crate::object::{Object, by_interface};
 use crate::proxy;
 use crate::remote::Remote;
 use crate::scope::{self, Arrival};
@@ -71,6 +72,32 @@ impl Context {
         self.look_up(Root::Global(name.into()))
     }
 
+    /// The object that the parent exports as the module `name`, to be used by the names of its members, whatever it is.
+    ///
+    /// # Blocking
+    ///
+    /// As [`require`](Self::require).
+    ///
+    /// # Errors
+    ///
+    /// As [`require`](Self::require).
+    pub fn require_dynamic(&self, name: &str) -> Result<RemoteObject, CallError> {
+        self.look_up_dynamic(Root::Module(name.into()))
+    }
+
+    /// The object that the parent exports as the global `name`; otherwise as [`require_dynamic`](Self::require_dynamic).
+    ///
+    /// # Blocking
+    ///
+    /// As [`require`](Self::require).
+    ///
+    /// # Errors
+    ///
+    /// As [`require`](Self::require).
+    pub fn global_dynamic(&self, name: &str) -> Result<RemoteObject, CallError> {
+        self.look_up_dynamic(Root::Global(name.into()))
+    }
+
     /// Makes a callback of a closure. It runs on the loop thread, once for each call, after what is running there then.
     ///
     /// The closure is dropped when neither this process nor the parent has a handle to the callback any more, or the context ends.
@@ -93,9 +120,20 @@ impl Context {
         if !self.child.process().is_remote() {
             return self.look_up_here(&root);
         }
+        self.ask_for(root, Some(T::NAME))
+    }
+
+    fn look_up_dynamic(&self, root: Root<'_>) -> Result<RemoteObject, CallError> {
+        if !self.child.process().is_remote() {
+            return Ok(RemoteObject::new(Place::Here(self.find_here(&root)?)));
+        }
+        self.ask_for(root, None)
+    }
+
+    fn ask_for<R: DeserializeOwned>(&self, root: Root<'_>, interface: Option<&str>) -> Result<R, CallError> {
         let calling = &self.closures.calling;
         let name = root.to_string();
-        let request = Request::Lookup { root, interface: Some(T::NAME.into()) };
+        let request = Request::Lookup { root, interface: interface.map(Into::into) };
         calling.request(request, Vec::new, &name, |outcome| match outcome {
             Outcome::Done(payload) => {
                 proxy::decode(calling, payload).map_err(|reason| CallError::Result { method: name.clone(), reason })
@@ -107,14 +145,18 @@ impl Context {
 
     /// In the main process: the object itself.
     fn look_up_here<T: Interface + ?Sized>(&self, root: &Root<'_>) -> Result<Remote<T>, CallError> {
-        let roots = self.child.host().and_then(|host| host.downcast::<Roots>().ok());
-        let roots = roots.ok_or_else(|| CallError::NotServed { asked: root.to_string() })?;
-        let object = roots.find(root).ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })?;
+        let object = self.find_here(root)?;
         by_interface(&*object).map(Remote::new).ok_or_else(|| CallError::WrongInterface {
             root: root.to_string(),
             expected: T::NAME.to_owned(),
             found: object.interface().to_owned(),
         })
+    }
+
+    fn find_here(&self, root: &Root<'_>) -> Result<Arc<dyn Object>, CallError> {
+        let roots = self.child.host().and_then(|host| host.downcast::<Roots>().ok());
+        let roots = roots.ok_or_else(|| CallError::NotServed { asked: root.to_string() })?;
+        roots.find(root).ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })
     }
 }
 

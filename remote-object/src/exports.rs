@@ -8,6 +8,7 @@ use remote_protocol::id::ProcessId;
 use remote_protocol::limits::{NAME_BYTES, REFERENCES};
 use remote_protocol::service::{Notify, Serve, Service};
 
+use crate::dynamic::{Place, RemoteObject};
 use crate::interface::Interface;
 use crate::leaks::Leaks;
 use crate::object::{Exported, Object};
@@ -44,6 +45,27 @@ impl Exports {
     /// As [`module`](Self::module).
     pub fn global<T: Interface + ?Sized>(&self, name: &str, object: Arc<T>) -> Result<(), ExportError> {
         self.roots.insert(Root::Global(name.to_owned().into()), name, Arc::new(Exported(object)))
+    }
+
+    /// Exports an object as the module `name`, for those who use it by the names of its members only:
+    /// [`Context::require_dynamic`](crate::Context::require_dynamic). It is a [`DynamicObject`](crate::DynamicObject) or any other
+    /// [`RemoteObject`] of this process.
+    ///
+    /// # Errors
+    ///
+    /// As [`module`](Self::module), and for an object of another process.
+    pub fn module_dynamic(&self, name: &str, object: impl Into<RemoteObject>) -> Result<(), ExportError> {
+        self.roots.insert_dynamic(Root::Module(name.to_owned().into()), name, &object.into())
+    }
+
+    /// Exports an object as the global `name`, for [`Context::global_dynamic`](crate::Context::global_dynamic); otherwise as
+    /// [`module_dynamic`](Self::module_dynamic).
+    ///
+    /// # Errors
+    ///
+    /// As [`module_dynamic`](Self::module_dynamic).
+    pub fn global_dynamic(&self, name: &str, object: impl Into<RemoteObject>) -> Result<(), ExportError> {
+        self.roots.insert_dynamic(Root::Global(name.to_owned().into()), name, &object.into())
     }
 
     /// How many objects one process may have references to at any time, and how many callbacks of one may be held; 16,384 if
@@ -100,6 +122,12 @@ pub struct Alive {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
+    /// The object lives in another process, which has to export it.
+    #[error("what is to be exported as {root} lives in another process")]
+    Elsewhere {
+        /// What it was to be exported as.
+        root: String,
+    },
     /// There is such an export already.
     #[error("{root} is exported already")]
     Taken {
@@ -143,6 +171,13 @@ impl Roots {
         }
     }
 
+    fn insert_dynamic(&self, root: Root<'static>, name: &str, object: &RemoteObject) -> Result<(), ExportError> {
+        match object.place() {
+            Place::Here(object) => self.insert(root, name, Arc::clone(object)),
+            Place::There(_) => Err(ExportError::Elsewhere { root: root.to_string() }),
+        }
+    }
+
     fn insert(&self, root: Root<'static>, name: &str, object: Arc<dyn Object>) -> Result<(), ExportError> {
         if name.is_empty() || name.len() > NAME_BYTES {
             return Err(ExportError::Name { length: name.len(), limit: NAME_BYTES });
@@ -178,7 +213,7 @@ impl Serve for Server {
 impl fmt::Debug for Roots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let objects = self.objects();
-        let names = objects.iter().map(|(root, object)| (root.to_string(), object.interface()));
+        let names = objects.iter().map(|(root, object)| (root.to_string(), object.interface().to_owned()));
         f.debug_map().entries(names).finish()
     }
 }

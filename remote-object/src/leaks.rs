@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -98,11 +99,18 @@ impl fmt::Display for Leaks {
 #[derive(Clone, Debug)]
 pub(crate) enum Via {
     /// A method, as an argument or a result.
-    Method(&'static str, &'static str),
+    Method(Cow<'static, str>, Cow<'static, str>),
     /// An export that was asked for.
     Root(Arc<str>),
     /// A callback, as its argument.
     Callback(Arc<Place>),
+}
+
+impl Via {
+    /// A method that is not known, and so keeps nothing.
+    pub(crate) const fn unknown() -> Self {
+        Self::Method(Cow::Borrowed("?"), Cow::Borrowed("?"))
+    }
 }
 
 impl fmt::Display for Via {
@@ -154,7 +162,7 @@ impl Place {
 #[derive(Default)]
 pub(crate) struct Census {
     callbacks: BTreeMap<(String, String), (usize, usize, Instant)>,
-    objects: BTreeMap<(&'static str, String), (usize, Instant)>,
+    objects: BTreeMap<(String, String), (usize, Instant)>,
 }
 
 impl Census {
@@ -166,8 +174,8 @@ impl Census {
         *oldest = since.min(*oldest);
     }
 
-    pub(crate) fn add_object(&mut self, interface: &'static str, via: &Via, since: Instant) {
-        let (count, oldest) = self.objects.entry((interface, via.to_string())).or_insert((0, since));
+    pub(crate) fn add_object(&mut self, interface: &str, via: &Via, since: Instant) {
+        let (count, oldest) = self.objects.entry((interface.to_owned(), via.to_string())).or_insert((0, since));
         *count += 1;
         *oldest = since.min(*oldest);
     }
@@ -183,7 +191,7 @@ impl Census {
         });
         let objects = self.objects.into_iter().map(|((interface, lent_by), (count, oldest))| {
             let oldest = now.saturating_duration_since(oldest);
-            ObjectLeaks { count, interface: interface.to_owned(), lent_by, oldest }
+            ObjectLeaks { count, interface, lent_by, oldest }
         });
         let (mut callbacks, mut objects): (Vec<_>, Vec<_>) = (callbacks.collect(), objects.collect());
         callbacks.sort_by_key(|callbacks| std::cmp::Reverse(callbacks.count));

@@ -65,11 +65,16 @@
 #[cfg(test)]
 extern crate self as remote_object;
 
+mod arguments;
+mod dynamic;
+mod dynamic_object;
 mod interface;
 mod invocation;
+mod members;
 mod methods;
 mod proxy;
 mod remote;
+mod remote_value;
 mod returns;
 
 mod callback;
@@ -96,15 +101,19 @@ pub use crate::callback::{Callback, CallbackError};
 pub use crate::child::{ChildExt, FrameExt};
 #[cfg(feature = "child")]
 pub use crate::context::Context;
+pub use crate::dynamic::RemoteObject;
+pub use crate::dynamic_object::{DynamicObject, MemberFn};
 pub use crate::exports::{Alive, ExportError, Exports};
 pub use crate::interface::{FromCallError, Interface, Method, MethodError, MethodKind, MethodResult};
 pub use crate::leaks::{CallbackLeaks, Leaks, ObjectLeaks, ProcessLeaks};
 pub use crate::listeners::{Failed, Listeners, Told};
+pub use crate::members::{Member, MemberKind, Members};
 pub use crate::remote::Remote;
+pub use crate::remote_value::RemoteValue;
 #[doc = include_str!("interface.md")]
 pub use remote_object_macros::interface;
 pub use remote_protocol::call::{CallError, Report};
-pub use remote_protocol::value::Value;
+pub use remote_protocol::value::{Value, value};
 
 #[doc(hidden)]
 pub mod __private {
@@ -113,7 +122,7 @@ pub mod __private {
     pub use remote_protocol::codec::Bytes;
 
     pub use crate::interface::{Interface, Method, MethodKind};
-    pub use crate::invocation::Invocation;
+    pub use crate::invocation::{Described, Invocation};
     pub use crate::methods::{are_distinct, join};
     pub use crate::object::Upcast;
     pub use crate::proxy::{Proxy, TypedProxy, call};

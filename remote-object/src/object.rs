@@ -2,15 +2,19 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::interface::Interface;
+use crate::interface::{Interface, interfaces};
 use crate::invocation::Invocation;
+use crate::members::Members;
 
 /// An object that can be lent, its interface forgotten.
 pub(crate) trait Object: Send + Sync {
     fn dispatch(&self, invocation: Invocation<'_>);
-    fn interface(&self) -> &'static str;
+    /// The name of its interface.
+    fn interface(&self) -> &str;
+    /// That, and the names of those that it inherits from.
+    fn interfaces(&self) -> Vec<String>;
     fn key(&self) -> Key;
-    /// An [`Exported<T>`].
+    /// An [`Exported<T>`], or a [`DynamicObject`](crate::DynamicObject).
     fn as_any(&self) -> &dyn Any;
     /// The same object by a supertrait of its interface.
     fn upcast(&self, wanted: Wanted<'_>) -> Option<Arc<dyn Object>>;
@@ -25,22 +29,32 @@ pub(crate) struct Key {
     interface: TypeId,
 }
 
+impl Key {
+    pub(crate) const fn new(address: usize, interface: TypeId) -> Self {
+        Self { address, interface }
+    }
+}
+
 /// An object by one of its interfaces.
 pub(crate) struct Exported<T: ?Sized>(pub(crate) Arc<T>);
 
 impl<T: Interface + ?Sized> Object for Exported<T> {
     fn dispatch(&self, invocation: Invocation<'_>) {
         if let Some(unknown) = self.0.dispatch(invocation) {
-            unknown.no_such_method(T::NAME);
+            unknown.unknown(&Members::of(T::NAME, T::METHODS));
         }
     }
 
-    fn interface(&self) -> &'static str {
+    fn interface(&self) -> &str {
         T::NAME
     }
 
+    fn interfaces(&self) -> Vec<String> {
+        interfaces::<T>().into_iter().map(str::to_owned).collect()
+    }
+
     fn key(&self) -> Key {
-        Key { address: address(&self.0), interface: TypeId::of::<T>() }
+        Key::new(address(&self.0), TypeId::of::<T>())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -3,7 +3,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use remote_protocol::call::{CallError, Request, Selector};
+use remote_protocol::call::{CallError, Outcome, Request, Selector};
 use remote_protocol::codec::CowBytes;
 use remote_protocol::payload::{Encoding, Fingerprint, Payload};
 use serde::Serialize;
@@ -61,20 +61,35 @@ pub fn call<I: ?Sized, A: Serialize, R>(
     arguments: &A,
 ) -> R {
     let held = &proxy.proxy.held;
+    let selector = Selector::Typed(Fingerprint(method.fingerprint));
+    let take = |outcome: Outcome<'_>| (returns.read)(&held.calling, method, outcome);
+    let called = request(held, selector, Encoding::Typed, method.name, arguments, take);
+    called.unwrap_or_else(|error| (returns.failed)(error))
+}
+
+/// Sends a request to an object, in one form or the other, and gives its outcome to `take`. `name` is for errors.
+pub(crate) fn request<A: Serialize, R>(
+    held: &Arc<HeldProxy>,
+    selector: Selector<'_>,
+    form: Encoding,
+    name: &str,
+    arguments: &A,
+    take: impl FnOnce(Outcome<'_>) -> R,
+) -> Result<R, CallError> {
     let calling = &held.calling;
     let receiver = Receiver::Parent(Arc::clone(calling));
-    let called = scope::encode(receiver.clone(), Encoding::Typed, arguments, |bytes, sending| {
+    let called = scope::encode(receiver.clone(), form, arguments, |bytes, sending| {
         let references = sending.references.clone();
         let request = Request::Method {
             object: held.id(),
-            method: Selector::Typed(Fingerprint(method.fingerprint)),
+            method: selector,
             arguments: Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references },
         };
         let kept = || {
             let object = Arrival::Proxy(Arc::clone(held));
             sending.kept.into_iter().chain([object]).collect()
         };
-        let outcome = calling.request(request, kept, method.name, |outcome| (returns.read)(calling, method, outcome));
+        let outcome = calling.request(request, kept, name, take);
         outcome.map_err(|failure| {
             if !failure.sent {
                 scope::undo(&receiver, references);
@@ -82,11 +97,7 @@ pub fn call<I: ?Sized, A: Serialize, R>(
             failure.error
         })
     });
-    match called {
-        Ok(Ok(result)) => result,
-        Ok(Err(error)) => (returns.failed)(error),
-        Err(reason) => (returns.failed)(CallError::Arguments { method: method.name.to_owned(), reason }),
-    }
+    called.map_err(|reason| CallError::Arguments { method: name.to_owned(), reason })?
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(calling: &Arc<Calling>, payload: Payload<'_>) -> Result<T, String> {

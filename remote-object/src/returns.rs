@@ -8,8 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use remote_protocol::call::{CallError, Outcome, Report};
-use remote_protocol::contain::{Panic, contain_and_locate};
+use remote_protocol::call::{CallError, Outcome};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +41,7 @@ where
     Returns {
         read: |calling, method, outcome| R::from_result(read::<R::Value, R::Error>(calling, method, outcome)),
         failed: |error| R::from_result(Err(R::Error::from_call_error(error))),
-        serve: |invocation, method, run| serve(invocation, method, &mut || run().map(R::into_result)),
+        serve: |invocation, method, run| invocation.finish(method, &mut || run().map(R::into_result)),
     }
 }
 
@@ -74,26 +73,6 @@ fn with_method<E: Any>(mut error: E, method: &'static Method) -> E {
         method.name.clone_into(&mut report.method);
     }
     error
-}
-
-fn serve<T: Serialize, E: Error + Serialize>(
-    invocation: Invocation<'_>,
-    method: &'static Method,
-    run: Run<'_, Result<T, E>>,
-) {
-    // Both the application's `Deserialize` and its method may panic, and what an error says of itself is its code, too.
-    let served =
-        contain_and_locate(|| run().map(|result| result.map_err(|error| (Report::of(&error, method.name), error))));
-    match served {
-        Ok(Ok(Ok(value))) => invocation.answer(method, &value, None),
-        Ok(Ok(Err((report, error)))) => invocation.answer(method, &error, Some(report)),
-        Ok(Err(refused)) => invocation.refuse(refused),
-        Err(panic) => {
-            tracing::error!(method = method.name, %panic, "a method panicked");
-            let Panic { message, location, .. } = panic;
-            invocation.refuse(CallError::Panicked { method: method.name.to_owned(), message, location });
-        }
-    }
 }
 
 impl<R> fmt::Debug for Returns<R> {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::callback::AnyCallback;
 use crate::calling::{Calling, HeldProxy};
+use crate::dynamic::Place;
 use crate::interface::{Interface, interfaces};
 use crate::leaks::Via;
 use crate::object::{Exported, Object, address, by_interface};
@@ -133,10 +134,21 @@ pub(crate) fn decode_owned<T: DeserializeOwned>(
 }
 
 /// Has `read` read something whose references have arrived.
-fn receiving<R>(form: Encoding, arrivals: Vec<Arrival>, read: impl FnOnce() -> R) -> R {
+pub(crate) fn receiving<R>(form: Encoding, arrivals: Vec<Arrival>, read: impl FnOnce() -> R) -> R {
     push(Scope::Receive { arrivals, form });
     let _pop = PopOnDrop;
     read()
+}
+
+/// Makes a value of something that stays in this process, with what it refers to.
+pub(crate) fn to_value<T: Serialize + ?Sized>(receiver: Receiver, value: &T) -> Result<(Value, Vec<Arrival>), String> {
+    let write = || Value::from_serialize(value).map_err(|error| error.to_string());
+    sending(receiver, Encoding::Dynamic, write).map(|(value, sending)| (value, sending.kept))
+}
+
+/// Makes something of a value whose references have arrived.
+pub(crate) fn from_value<T: DeserializeOwned>(value: &Value, arrivals: Vec<Arrival>) -> Result<T, String> {
+    receiving(Encoding::Dynamic, arrivals, || value.to().map_err(|error| error.to_string()))
 }
 
 /// Counts an object as lent, and gives what stands for it in the payload.
@@ -164,6 +176,52 @@ pub(crate) fn send_object<T: Interface + ?Sized>(object: &Arc<T>) -> Result<valu
             Ok((Reference::Object(NO_ID), Some(Arrival::Object(object))))
         }
     })
+}
+
+/// Counts an object that may be of any kind as lent, and gives what stands for it in the payload.
+pub(crate) fn send_place(place: &Place) -> Result<value::Reference, String> {
+    send(ReferenceKind::Object, |receiver, _| match (receiver, place) {
+        (Receiver::Child(serving, via), Place::Here(object)) => {
+            let interfaces = object.interfaces().into_iter().map(Cow::Owned).collect();
+            Ok((Reference::ObjectOf { id: serving.lend(Arc::clone(object), via)?, interfaces }, None))
+        }
+        (Receiver::Parent(calling), Place::There(held)) if Arc::ptr_eq(&held.calling, calling) => {
+            Ok((Reference::Object(held.id()), Some(Arrival::Proxy(Arc::clone(held)))))
+        }
+        (Receiver::Parent(_), Place::Here(object)) => {
+            Err(format!("a `{}` of this child cannot be sent: objects live in the parent", object.interface()))
+        }
+        (Receiver::Child(..) | Receiver::Parent(_), Place::There(_)) => {
+            Err("this object is another process's".to_owned())
+        }
+        (Receiver::Local, Place::Here(object)) => {
+            Ok((Reference::Object(NO_ID), Some(Arrival::Object(Arc::clone(object)))))
+        }
+        (Receiver::Local, Place::There(held)) => Ok((Reference::Object(NO_ID), Some(Arrival::Proxy(Arc::clone(held))))),
+    })
+}
+
+/// The object that a reference in a payload stands for, whatever it is.
+pub(crate) fn receive_place(reference: value::Reference) -> Result<Place, String> {
+    match (reference.kind, receive_arrival(reference.index)?) {
+        (ReferenceKind::Object, Arrival::Object(object)) => Ok(Place::Here(object)),
+        (ReferenceKind::Object, Arrival::Proxy(held)) => Ok(Place::There(held)),
+        _ => Err("expected an object, found another kind of reference".to_owned()),
+    }
+}
+
+/// Counts something that arrived before as lent again.
+pub(crate) fn send_arrival(arrival: &Arrival) -> Result<value::Reference, String> {
+    match arrival {
+        Arrival::Object(object) => send_place(&Place::Here(Arc::clone(object))),
+        Arrival::Proxy(held) => send_place(&Place::There(Arc::clone(held))),
+        Arrival::Callback(callback, form) => send_callback(callback, *form),
+    }
+}
+
+/// What a reference in a payload stands for.
+pub(crate) fn receive_arrival(index: u32) -> Result<Arrival, String> {
+    receive(index).map(|(arrival, _)| arrival)
 }
 
 /// Counts a callback as lent, and gives what stands for it in the payload.

@@ -14,11 +14,11 @@ use remote_protocol::id::{CallId, LentId, ProcessId};
 use remote_protocol::limits::REVOKED;
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Alive, Answer, Notify, NotifyError, Service};
-use remote_protocol::value::{self, ReferenceKind};
+use remote_protocol::value::{self, ReferenceKind, Value};
 
 use crate::callback::{AnyCallback, CallbackError};
 use crate::exports::Roots;
-use crate::invocation::{Invocation, UNKNOWN};
+use crate::invocation::{Arguments, Asker, Invocation};
 use crate::leaks::{Census, Place, ProcessLeaks, Via};
 use crate::object::{Key, Object, Wanted};
 use crate::scope::{Arrival, Receiver, Sending, undo};
@@ -34,7 +34,7 @@ pub(crate) struct Serving {
     /// Objects that may be lent at any time, and callbacks that may be held.
     limit: usize,
     /// The methods that are being served at this moment; as many as the process has lanes, at most.
-    under_way: Mutex<Vec<&'static str>>,
+    under_way: Mutex<Vec<String>>,
     closed: AtomicBool,
 }
 
@@ -98,12 +98,12 @@ impl Serving {
     }
 
     /// A method begins to be served; it ends when what this gives is dropped.
-    pub(crate) fn begin(self: &Arc<Self>, method: &'static str) -> UnderWay {
-        self.under_way_now().push(method);
-        UnderWay { serving: Arc::clone(self), method }
+    pub(crate) fn begin(self: &Arc<Self>, method: &str) -> UnderWay {
+        self.under_way_now().push(method.to_owned());
+        UnderWay { serving: Arc::clone(self), method: method.to_owned() }
     }
 
-    fn under_way_now(&self) -> MutexGuard<'_, Vec<&'static str>> {
+    fn under_way_now(&self) -> MutexGuard<'_, Vec<String>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -214,9 +214,24 @@ impl Serving {
                 match object {
                     Some(object) => {
                         let Payload { bytes, references } = arguments;
-                        let (bytes, interface) = (&bytes.0, object.interface());
-                        let invocation = Invocation::new(self, call.id, interface, method, bytes, references, answer);
-                        object.dispatch(invocation);
+                        let dynamic = match method {
+                            Selector::Typed(_) => Ok(None),
+                            Selector::Named { .. } => codec::decode::<Value>(&bytes.0).map(Some),
+                        };
+                        match dynamic {
+                            Ok(value) => {
+                                let arguments = value.as_ref().map_or(Arguments::Typed(&bytes.0), Arguments::Dynamic);
+                                let asker = Asker::Child { serving: self, call: call.id, references, answer };
+                                object.dispatch(Invocation::new(method, arguments, asker));
+                            }
+                            Err(error) => {
+                                // Nobody looks at them, so they are given back.
+                                drop(self.arrive(references, &Via::unknown()));
+                                let error =
+                                    CallError::Arguments { method: method.to_string(), reason: error.to_string() };
+                                respond(answer, call.id, Outcome::Refused(Box::new(error)));
+                            }
+                        }
                     }
                     None => self.refuse(call.id, id, &method, arguments.references, answer),
                 }
@@ -234,12 +249,8 @@ impl Serving {
         answer: &mut dyn Answer,
     ) {
         // Nobody looks at them, so they are given back.
-        drop(self.arrive(references, &Via::Method(UNKNOWN, UNKNOWN)));
-        let method = match method {
-            Selector::Typed(fingerprint) => format!("{:#018x}", fingerprint.0),
-            Selector::Named { name, .. } => name.clone().into_owned(),
-        };
-        let error = CallError::NoSuchObject { id: object.to_string(), method };
+        drop(self.arrive(references, &Via::unknown()));
+        let error = CallError::NoSuchObject { id: object.to_string(), method: method.to_string() };
         respond(answer, call, Outcome::Refused(Box::new(error)));
     }
 
@@ -263,12 +274,17 @@ impl Serving {
             })?,
         };
         let failed = |reason: String| CallError::Result { method: root.to_string(), reason };
+        let interfaces = object.interfaces();
         let id = self.lend(object, &Via::Root(root.to_string().into())).map_err(failed)?;
+        let lent = match expected {
+            Some(_) => Reference::Object(id),
+            None => Reference::ObjectOf { id, interfaces: interfaces.into_iter().map(Cow::Owned).collect() },
+        };
         let mut bytes = Vec::new();
         let reference = value::Reference { kind: ReferenceKind::Object, index: 0 };
         codec::encode(&reference, &mut bytes).map_err(|error| failed(error.to_string()))?;
         let bytes = CowBytes(Cow::Owned(bytes));
-        Ok(Outcome::Done(Payload { bytes, references: vec![Reference::Object(id)] }))
+        Ok(Outcome::Done(Payload { bytes, references: vec![lent] }))
     }
 
     /// Takes references back, those before an invalid one too.
@@ -325,7 +341,7 @@ impl Serving {
 /// A method that is being served.
 pub(crate) struct UnderWay {
     serving: Arc<Serving>,
-    method: &'static str,
+    method: String,
 }
 
 impl Drop for UnderWay {

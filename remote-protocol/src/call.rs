@@ -178,6 +178,16 @@ pub enum Selector<'a> {
     },
 }
 
+/// What the method is called, as far as it is known here.
+impl std::fmt::Display for Selector<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Typed(fingerprint) => write!(f, "{:#018x}", fingerprint.0),
+            Self::Named { name, .. } => f.write_str(name),
+        }
+    }
+}
+
 /// What is done with a member that is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Access {

@@ -12,12 +12,17 @@ mod entries;
 mod error;
 mod from;
 mod key;
+mod literal;
 mod reference;
 mod ser;
 #[cfg(test)]
 mod tests;
 
+#[doc(inline)]
+pub use crate::__value as value;
 pub use error::{ErrorValue, ValueError};
+#[doc(hidden)]
+pub use literal::of;
 pub use reference::{REFERENCE, Reference, ReferenceKind};
 
 /// A value that describes itself.

@@ -11,6 +11,7 @@ pub mod basics;
 pub mod callbacks;
 pub mod calling;
 pub mod contexts;
+pub mod dynamic;
 pub mod ending;
 pub mod flood;
 pub mod frames;

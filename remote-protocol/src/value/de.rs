@@ -3,7 +3,7 @@
 use serde::{
     Deserialize, Deserializer,
     de::{
-        DeserializeOwned, Expected, Visitor,
+        DeserializeOwned, DeserializeSeed, Expected, Visitor,
         value::{MapDeserializer, SeqDeserializer},
     },
 };
@@ -44,6 +44,17 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Makes of this value what `seed` makes of it, for what is read by code of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`to`](Self::to).
+    pub fn to_seed<'a, S: DeserializeSeed<'a>>(&'a self, seed: S) -> Result<S::Value, ValueError> {
+        seed.deserialize(ValueDeserializer { value: self, levels: limits::DEPTH, wrappers: WRAPPERS })
+    }
+}
+
 /// A value, and how much deeper one may go, in lists and maps, and in types that leave no trace in the value.
 #[derive(Clone, Copy)]
 struct ValueDeserializer<'de> {
@@ -74,6 +85,12 @@ impl<'de> ValueDeserializer<'de> {
     }
 
     fn mismatch<T>(self, expected: &dyn Expected) -> Result<T, ValueError> {
+        // Whether it is borrowed is of no interest to who sent something else.
+        let expected = match &*expected.to_string() {
+            "a borrowed string" => "a string".to_owned(),
+            "a borrowed byte array" => "bytes".to_owned(),
+            other => other.to_owned(),
+        };
         Err(ValueError::mismatch(expected, self.value))
     }
 

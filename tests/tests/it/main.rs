@@ -22,6 +22,7 @@ mod limits;
 mod misuse;
 mod waiting;
 
+mod dynamic;
 mod ending;
 mod leaving;
 mod starting;

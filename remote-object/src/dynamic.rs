@@ -1,0 +1,268 @@
+use std::fmt;
+use std::sync::Arc;
+
+use remote_protocol::call::{Access, CallError, Outcome, Selector};
+use remote_protocol::payload::Encoding;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::calling::{Calling, HeldProxy, typed_at};
+use crate::dynamic_object::DynamicObject;
+use crate::interface::Interface;
+use crate::invocation::Invocation;
+use crate::members::Members;
+use crate::object::{Exported, Object, address, by_interface};
+use crate::proxy;
+use crate::remote::Remote;
+use crate::scope::{self, Receiver};
+
+/// An object of the parent, used by the names of its members, with values of whatever types they are.
+///
+/// In the parent it holds the object itself, in a child a reference to it, as [`Remote`] does. It may be an argument, a result or part of
+/// one; one that comes back to the parent is the object it was made from. Every interface can be used this way, and a
+/// [`DynamicObject`] only this way.
+///
+/// Arguments are a tuple, `()` if there are none, or a list; what a member returns is made to what is asked for. Both travel as
+/// [`Value`](crate::Value)s, so that a wrong number of arguments or a wrong type is a [`CallError::Arguments`] or [`CallError::Result`]
+/// that names the member, what was expected and what was found. An error of the object's own is [`CallError::Failed`], with its kind,
+/// message, causes and method.
+///
+/// What is asked for may be or contain a `RemoteObject`, a `Remote<dyn Trait>` or a [`RemoteValue`](crate::RemoteValue). In a plain
+/// [`Value`](crate::Value) what refers to something is only a number.
+///
+/// # Blocking
+///
+/// In a child every access is a call, and blocks as the methods of a proxy do, at most for the call deadline. In the main process's own
+/// modules it runs the object's code on the calling thread; a panic in it is an error.
+///
+/// ```no_run
+/// use remote_child::Child;
+/// use remote_object::{CallError, ChildExt, value};
+///
+/// fn module(child: &Child) -> Result<(), CallError> {
+///     let windows = child.remote().require_dynamic("browser-window")?;
+///     let window = windows.construct((value!({ "width": 800, "height": 600 }),))?;
+///     window.call::<()>("load_url", ("https://github.com",))?;
+///     let title: String = window.get("title")?;
+///     window.set("title", format!("{title}, opened by a child"))
+/// }
+/// ```
+#[derive(Clone)]
+pub struct RemoteObject {
+    place: Place,
+}
+
+/// Where an object lives.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// In this process.
+    Here(Arc<dyn Object>),
+    /// In the parent.
+    There(Arc<HeldProxy>),
+}
+
+impl RemoteObject {
+    pub(crate) const fn new(place: Place) -> Self {
+        Self { place }
+    }
+
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Calls the method `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]; for this and all others as described [above](Self).
+    pub fn call<R: DeserializeOwned>(&self, name: &str, arguments: impl Serialize) -> Result<R, CallError> {
+        self.access(name, Access::Call, &arguments)
+    }
+
+    /// Calls the object itself, which is a function.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn invoke<R: DeserializeOwned>(&self, arguments: impl Serialize) -> Result<R, CallError> {
+        self.access("", Access::Call, &arguments)
+    }
+
+    /// Reads the property `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn get<R: DeserializeOwned>(&self, name: &str) -> Result<R, CallError> {
+        self.access(name, Access::Get, &())
+    }
+
+    /// Writes the property `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn set(&self, name: &str, value: impl Serialize) -> Result<(), CallError> {
+        self.access(name, Access::Set, &(value,))
+    }
+
+    /// Makes an object with this one, which is a constructor; of an interface it is the constructor `new`, or the only one.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn construct(&self, arguments: impl Serialize) -> Result<Self, CallError> {
+        self.access("", Access::Construct, &arguments)
+    }
+
+    /// Makes an object with the constructor `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn construct_member(&self, name: &str, arguments: impl Serialize) -> Result<Self, CallError> {
+        self.access(name, Access::Construct, &arguments)
+    }
+
+    /// What it offers.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`].
+    pub fn members(&self) -> Result<Members, CallError> {
+        self.access("", Access::Members, &())
+    }
+
+    /// The same object by its interface `T`, or one that its interface inherits from. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Result`], which names what was expected and what was found, when it is something else.
+    pub fn downcast<T: Interface + ?Sized>(&self) -> Result<Remote<T>, CallError> {
+        let object = match &self.place {
+            Place::Here(object) => by_interface(&**object).ok_or_else(|| object.interface().to_owned()),
+            Place::There(held) => held.typed_if(),
+        };
+        let reason = |found| format!("expected a `{}`, found a `{found}`", T::NAME);
+        let failed = |found| CallError::Result { method: "downcast".to_owned(), reason: reason(found) };
+        object.map(Remote::new).map_err(failed)
+    }
+
+    fn access<R: DeserializeOwned>(
+        &self,
+        name: &str,
+        access: Access,
+        arguments: &impl Serialize,
+    ) -> Result<R, CallError> {
+        let selector = Selector::Named { name: name.into(), access };
+        let label = if name.is_empty() { self.interface() } else { name };
+        match &self.place {
+            Place::Here(object) => here(&**object, selector, label, arguments),
+            Place::There(held) => {
+                let calling = &held.calling;
+                proxy::request(held, selector, Encoding::Dynamic, label, arguments, |outcome| {
+                    read(calling, label, outcome)
+                })?
+            }
+        }
+    }
+
+    fn interface(&self) -> &str {
+        match &self.place {
+            Place::Here(object) => object.interface(),
+            Place::There(held) => held.interface(),
+        }
+    }
+}
+
+fn here<R: DeserializeOwned>(
+    object: &dyn Object,
+    selector: Selector<'_>,
+    label: &str,
+    arguments: &impl Serialize,
+) -> Result<R, CallError> {
+    let unsendable = |reason| CallError::Arguments { method: label.to_owned(), reason };
+    let (arguments, kept) = scope::to_value(Receiver::Local, arguments).map_err(unsendable)?;
+    let mut answer = None;
+    object.dispatch(Invocation::here(selector, &arguments, kept, &mut answer));
+    // Whatever is dispatched is answered.
+    let (value, arrivals) = answer.unwrap_or_else(|| Err(CallError::Disconnected { method: label.to_owned() }))?;
+    scope::from_value(&value, arrivals).map_err(|reason| CallError::Result { method: label.to_owned(), reason })
+}
+
+fn read<R: DeserializeOwned>(calling: &Arc<Calling>, label: &str, outcome: Outcome<'_>) -> Result<R, CallError> {
+    match outcome {
+        Outcome::Done(payload) => {
+            let arrivals = calling.arrive(payload.references);
+            let value =
+                arrivals.and_then(|arrivals| scope::decode_owned(Encoding::Dynamic, &payload.bytes.0, arrivals));
+            value.map_err(|reason| CallError::Result { method: label.to_owned(), reason })
+        }
+        Outcome::Failed { report, error } => {
+            // Nobody looks at them, so they are given back.
+            drop(calling.arrive(error.references));
+            Err(CallError::Failed(*report))
+        }
+        Outcome::Refused(error) => Err(*error),
+    }
+}
+
+/// Whether they are the same object, by the same interface.
+impl PartialEq for RemoteObject {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.place, &other.place) {
+            (Place::Here(one), Place::Here(other)) => one.key() == other.key(),
+            (Place::There(one), Place::There(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for RemoteObject {}
+
+impl fmt::Debug for RemoteObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RemoteObject<{}>", self.interface())
+    }
+}
+
+impl<T: Interface + ?Sized> From<&Remote<T>> for RemoteObject {
+    fn from(remote: &Remote<T>) -> Self {
+        let object = Remote::as_arc(remote);
+        Self::new(match typed_at(address(object)) {
+            Some(held) => Place::There(held),
+            None => Place::Here(Arc::new(Exported(Arc::clone(object)))),
+        })
+    }
+}
+
+impl<T: Interface + ?Sized> From<Remote<T>> for RemoteObject {
+    fn from(remote: Remote<T>) -> Self {
+        Self::from(&remote)
+    }
+}
+
+impl<T: Interface + ?Sized> From<Arc<T>> for RemoteObject {
+    fn from(object: Arc<T>) -> Self {
+        Self::from(&Remote::new(object))
+    }
+}
+
+impl From<DynamicObject> for RemoteObject {
+    fn from(object: DynamicObject) -> Self {
+        Self::new(Place::Here(Arc::new(object)))
+    }
+}
+
+impl Serialize for RemoteObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        scope::send_place(&self.place).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RemoteObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let reference = Deserialize::deserialize(deserializer)?;
+        scope::receive_place(reference).map(Self::new).map_err(serde::de::Error::custom)
+    }
+}
