@@ -1,10 +1,14 @@
 //! Contexts of callbacks: those of frames, which end by a reload, and those of loaders.
 
+use std::sync::{Arc, mpsc};
+use std::thread;
+
 use remote_object::{CallError, Callback, CallbackError, Listeners};
-use remote_parent::FrameId;
+use remote_parent::{FrameId, ParentOptions, Task};
 use tests::objects::Objects;
 
-use crate::harness::{PATIENCE, ask, every_transport, heard, sync};
+use crate::executor::Queue;
+use crate::harness::{PATIENCE, Setup, ask, every_transport, heard, sync};
 
 /// The callbacks that the bell keeps, in the order they were added.
 fn kept(objects: &Objects) -> Vec<Callback<String>> {
@@ -195,6 +199,28 @@ every_transport! {
         children[1].close();
         children[1].wait(PATIENCE).expect("it goes");
         assert!(objects.exports.leaks().is_empty());
+    }
+
+    /// B10: on an executor too a revocation comes in its place among calls and events.
+    fn a_reload_is_handled_in_order_on_an_executor(setup) {
+        let transport = setup.transport();
+        drop(setup);
+        let (tasks, queue) = mpsc::channel::<Task>();
+        thread::spawn(move || queue.into_iter().for_each(|task| task()));
+        let options = ParentOptions::new().executor(Arc::new(Queue(tasks)));
+        let setup = Setup::with("a_reload_is_handled_in_order_on_an_executor", transport, options);
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        for process in [setup.main(), setup.spawn()] {
+            let frame: FrameId = ask(&process, "new frame", &());
+            for _ in 0..20 {
+                ask::<(), _>(&process, "add of frame", &(frame, "page"));
+                assert!(kept(&objects)[0].is_alive());
+                ask::<(), _>(&process, "reload", &frame);
+                assert_dead(&kept(&objects)[0]);
+                objects.bell.listeners.lock().unwrap().clear();
+            }
+        }
     }
 
     /// B8: the callbacks of frames and of loaders are called in one order.

@@ -14,7 +14,7 @@ use tests::modules::pumped::{Desk, Paper};
 
 use crate::harness::{Events, PATIENCE, Setup, every_transport, heard};
 
-struct Queue(Sender<Task>);
+pub(crate) struct Queue(pub(crate) Sender<Task>);
 
 impl Executor for Queue {
     fn execute(&self, task: Task) {
