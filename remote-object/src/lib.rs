@@ -119,7 +119,7 @@ pub use remote_protocol::value::{Value, value};
 pub mod __private {
     pub use std;
 
-    pub use remote_protocol::codec::Bytes;
+    pub use remote_protocol::codec::{Bytes, CowBytes};
 
     pub use crate::interface::{Interface, Method, MethodKind};
     pub use crate::invocation::{Described, Invocation};

@@ -180,6 +180,9 @@ fn values_travel_by_name_unchanged(Stage { kit, mirror, .. }: Stage) -> Result<(
         assert_eq!(mirror.call::<Vec<u8>>("bytes", (&sample.bytes,))?, sample.bytes);
         assert_eq!(mirror.call::<Vec<u8>>("byte_vec", (&sample.bytes,))?, sample.bytes);
     }
+    // A list of numbers will do for bytes.
+    assert_eq!(mirror.call::<Vec<u8>>("bytes", ([1, 2, 3],))?, [1, 2, 3]);
+    assert_eq!(mirror.call::<Vec<u8>>("byte_vec", (value!([]),))?, []);
     let bits = |nans: &[f64]| nans.iter().map(|nan| nan.to_bits()).collect::<Vec<_>>();
     let nans = Sample::nans();
     assert_eq!(bits(&mirror.call::<Vec<f64>>("nans", (&nans,))?), bits(&nans));

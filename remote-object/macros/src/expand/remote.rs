@@ -96,7 +96,8 @@ fn decoded(interface: &Interface, argument: &Argument) -> TokenStream {
     let r#type = &argument.r#type;
     match &argument.passing {
         Passing::Str => quote!(&'a str),
-        Passing::Bytes | Passing::ByteVec => quote!(#runtime::__private::Bytes<'a>),
+        // Who calls by name may send a list of numbers.
+        Passing::Bytes | Passing::ByteVec => quote!(#runtime::__private::CowBytes<'a>),
         Passing::Slice(element) => quote!(#runtime::__private::std::vec::Vec<#element>),
         Passing::Reference(behind) => quote!(#behind),
         Passing::Owned => quote!(#r#type),
@@ -108,8 +109,8 @@ fn passed(argument: &Argument) -> TokenStream {
     let variable = &argument.variable;
     match &argument.passing {
         Passing::Str | Passing::Owned => quote!(#variable),
-        Passing::Bytes => quote!(#variable.0),
-        Passing::ByteVec => quote!(#variable.0.to_vec()),
+        Passing::Bytes => quote!(&#variable.0),
+        Passing::ByteVec => quote!(#variable.0.into_owned()),
         Passing::Slice(_) | Passing::Reference(_) => quote!(&#variable),
     }
 }
