@@ -29,8 +29,8 @@ impl ChildExt for Child {
 
 /// Gives a [`Frame`] remote objects.
 pub trait FrameExt {
-    /// From where the objects of the parent are reached, and callbacks made, until the frame is [reloaded](Frame::reload) or goes, or the
-    /// loader is unloaded.
+    /// From where the objects of the parent are reached, the frame's own window and web contents among them, and callbacks made, until
+    /// the frame is [reloaded](Frame::reload) or goes, or the loader is unloaded.
     ///
     /// ```no_run
     /// use remote_child::Child;
@@ -59,7 +59,7 @@ impl FrameExt for Frame {
         let child = self.child();
         let extension = child.process_extension(|| Extension::new(&child));
         let kept = self.extension(|| ContextExtension::new(&extension.0));
-        Context::new(child, Rc::clone(&extension.0), Arc::clone(&kept.life))
+        Context::new(child, Rc::clone(&extension.0), Arc::clone(&kept.life)).of_frame(self.id())
     }
 }
 

@@ -1,3 +1,4 @@
+use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -9,15 +10,15 @@ use std::time::Duration;
 use remote_child::Child;
 use remote_protocol::call::{CallError, Invoke, Outcome, Release, Request, Root};
 use remote_protocol::contain::contain;
-use remote_protocol::id::LentId;
-use remote_protocol::payload::Encoding;
+use remote_protocol::id::{FrameId, LentId};
+use remote_protocol::payload::{Encoding, Payload};
 use remote_protocol::service::Callbacks;
 use serde::de::DeserializeOwned;
 
 use crate::callback::{AnyCallback, Callback};
 use crate::calling::Calling;
 use crate::dynamic::{Place, RemoteObject};
-use crate::exports::Roots;
+use crate::exports::Server;
 use crate::interface::Interface;
 use crate::life::Life;
 use crate::object::{Object, by_interface};
@@ -37,11 +38,17 @@ pub struct Context {
     child: Child,
     closures: Rc<Closures>,
     life: Arc<Life>,
+    /// The frame it is of, if it is of one.
+    frame: Option<FrameId>,
 }
 
 impl Context {
     pub(crate) const fn new(child: Child, closures: Rc<Closures>, life: Arc<Life>) -> Self {
-        Self { child, closures, life }
+        Self { child, closures, life, frame: None }
+    }
+
+    pub(crate) fn of_frame(self, frame: FrameId) -> Self {
+        Self { frame: Some(frame), ..self }
     }
 
     /// The object that the parent exports as the module `name`: asked for twice, the same one.
@@ -98,6 +105,55 @@ impl Context {
         self.look_up_dynamic(Root::Global(name.into()))
     }
 
+    /// The object that stands for the parent's own process. It is asked for once for each `T`, and kept as long as this process runs;
+    /// otherwise as [`require`](Self::require).
+    ///
+    /// # Blocking
+    ///
+    /// As [`require`](Self::require), when it is asked for first.
+    ///
+    /// # Errors
+    ///
+    /// As [`require`](Self::require).
+    pub fn process<T: Interface + ?Sized>(&self) -> Result<Remote<T>, CallError> {
+        let kept = self.closures.process.borrow().get(&TypeId::of::<T>()).cloned();
+        if let Some(process) = kept.and_then(|kept| kept.downcast::<Remote<T>>().ok()) {
+            return Ok((*process).clone());
+        }
+        let process = self.look_up::<T>(Root::Process)?;
+        let old = self.closures.process.borrow_mut().insert(TypeId::of::<T>(), Rc::new(process.clone()));
+        drop(old);
+        Ok(process)
+    }
+
+    /// The window that this context's frame is in; otherwise as [`require`](Self::require).
+    ///
+    /// # Blocking
+    ///
+    /// Until the parent has answered, at most for the [call deadline](Self::set_call_deadline), in the main process as well: so it knows
+    /// of a frame that was registered just now.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoFrame`] when the context is no frame's; [`CallError::Denied`] when the frame is gone; otherwise as
+    /// [`require`](Self::require).
+    pub fn current_window<T: Interface + ?Sized>(&self) -> Result<Remote<T>, CallError> {
+        self.look_up(Root::CurrentWindow(self.frame("the current window")?))
+    }
+
+    /// The web contents that this context's frame belongs to; otherwise as [`current_window`](Self::current_window).
+    ///
+    /// # Blocking
+    ///
+    /// As [`current_window`](Self::current_window).
+    ///
+    /// # Errors
+    ///
+    /// As [`current_window`](Self::current_window).
+    pub fn current_web_contents<T: Interface + ?Sized>(&self) -> Result<Remote<T>, CallError> {
+        self.look_up(Root::CurrentWebContents(self.frame("the current web contents")?))
+    }
+
     /// Makes a callback of a closure. It runs on the loop thread, once for each call, after what is running there then.
     ///
     /// The closure is dropped when neither this process nor the parent has a handle to the callback any more, or the context ends.
@@ -116,27 +172,40 @@ impl Context {
         self.closures.calling.set_deadline(deadline);
     }
 
+    fn frame(&self, asked: &str) -> Result<FrameId, CallError> {
+        self.frame.ok_or_else(|| CallError::NoFrame { asked: asked.to_owned() })
+    }
+
     fn look_up<T: Interface + ?Sized>(&self, root: Root<'_>) -> Result<Remote<T>, CallError> {
         if !self.child.process().is_remote() {
-            return self.look_up_here(&root);
+            return self.look_up_here(root);
         }
         self.ask_for(root, Some(T::NAME))
     }
 
     fn look_up_dynamic(&self, root: Root<'_>) -> Result<RemoteObject, CallError> {
         if !self.child.process().is_remote() {
-            return Ok(RemoteObject::new(Place::Here(self.find_here(&root)?)));
+            return Ok(RemoteObject::new(Place::Here(self.find_here(root, None)?)));
         }
         self.ask_for(root, None)
     }
 
     fn ask_for<R: DeserializeOwned>(&self, root: Root<'_>, interface: Option<&str>) -> Result<R, CallError> {
-        let calling = &self.closures.calling;
+        self.ask(root, interface, |payload| proxy::decode(&self.closures.calling, payload))
+    }
+
+    /// Asks the parent, and gives its answer to `take`.
+    fn ask<R>(
+        &self,
+        root: Root<'_>,
+        interface: Option<&str>,
+        take: impl FnOnce(Payload<'_>) -> Result<R, String>,
+    ) -> Result<R, CallError> {
         let name = root.to_string();
         let request = Request::Lookup { root, interface: interface.map(Into::into) };
-        calling.request(request, Vec::new, &name, |outcome| match outcome {
+        self.closures.calling.request(request, Vec::new, &name, |outcome| match outcome {
             Outcome::Done(payload) => {
-                proxy::decode(calling, payload).map_err(|reason| CallError::Result { method: name.clone(), reason })
+                take(payload).map_err(|reason| CallError::Result { method: name.clone(), reason })
             }
             Outcome::Failed { report, .. } => Err(CallError::Failed(*report)),
             Outcome::Refused(error) => Err(*error),
@@ -144,19 +213,33 @@ impl Context {
     }
 
     /// In the main process: the object itself.
-    fn look_up_here<T: Interface + ?Sized>(&self, root: &Root<'_>) -> Result<Remote<T>, CallError> {
-        let object = self.find_here(root)?;
+    fn look_up_here<T: Interface + ?Sized>(&self, root: Root<'_>) -> Result<Remote<T>, CallError> {
+        let name = root.to_string();
+        let object = self.find_here(root, Some(T::NAME))?;
         by_interface(&*object).map(Remote::new).ok_or_else(|| CallError::WrongInterface {
-            root: root.to_string(),
+            root: name,
             expected: T::NAME.to_owned(),
             found: object.interface().to_owned(),
         })
     }
 
-    fn find_here(&self, root: &Root<'_>) -> Result<Arc<dyn Object>, CallError> {
-        let roots = self.child.host().and_then(|host| host.downcast::<Roots>().ok());
-        let roots = roots.ok_or_else(|| CallError::NotServed { asked: root.to_string() })?;
-        roots.find(root).ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })
+    fn find_here(&self, root: Root<'_>, interface: Option<&str>) -> Result<Arc<dyn Object>, CallError> {
+        let name = root.to_string();
+        let server = self.child.host().and_then(|host| host.downcast::<Server>().ok());
+        let serving = server.and_then(|server| server.main());
+        let serving = serving.ok_or_else(|| CallError::NotServed { asked: name.clone() })?;
+        if root.frame().is_none() {
+            return serving.resolve(&root);
+        }
+        // Asked by message, for the parent may not have come to the frame's own message.
+        let lent = self.ask(root, interface, |payload| {
+            let arrivals = self.closures.calling.arrive(payload.references)?;
+            match arrivals.first() {
+                Some(Arrival::Proxy(proxy)) => Ok(serving.object(proxy.id())),
+                _ => Err("found no object".to_owned()),
+            }
+        })?;
+        lent.ok_or(CallError::Disconnected { method: name })
     }
 }
 
@@ -170,6 +253,8 @@ impl fmt::Debug for Context {
 pub(crate) struct Closures {
     calling: Arc<Calling>,
     by_id: RefCell<HashMap<LentId, Rc<Entry>>>,
+    /// What stands for the parent's process, as a `Remote<T>` of each interface it was asked for by.
+    process: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
 }
 
 struct Entry {
@@ -185,7 +270,7 @@ type Closure = Box<dyn FnMut(Encoding, &[u8], Vec<Arrival>) -> Result<(), String
 
 impl Closures {
     pub(crate) fn new(calling: Arc<Calling>) -> Rc<Self> {
-        Rc::new(Self { calling, by_id: RefCell::default() })
+        Rc::new(Self { calling, by_id: RefCell::default(), process: RefCell::default() })
     }
 
     fn add(
@@ -227,7 +312,7 @@ impl Closures {
     /// Lets go of everything: the loop ends.
     pub(crate) fn close(&self) {
         self.calling.close();
-        let gone = self.by_id.take();
+        let gone = (self.by_id.take(), self.process.take());
         drop(gone);
     }
 

@@ -1,10 +1,11 @@
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use remote_protocol::call::Root;
-use remote_protocol::id::ProcessId;
+use remote_protocol::call::{CallError, Root};
+use remote_protocol::id::{FrameId, ProcessId};
 use remote_protocol::limits::{NAME_BYTES, REFERENCES};
 use remote_protocol::service::{Notify, Serve, Service};
 
@@ -12,9 +13,11 @@ use crate::dynamic::{Place, RemoteObject};
 use crate::interface::Interface;
 use crate::leaks::Leaks;
 use crate::object::{Exported, Object};
+use crate::policy::{Access, AccessRecord, Decision, Policy};
 use crate::serving::{ProcessService, Serving};
 
-/// What the parent offers its children: nothing but this, and what is given out from here, can be reached.
+/// What the parent offers its children: nothing but this, and what is given out from here, can be reached. What is exported is for
+/// every process, unless a [filter](Self::filter) says otherwise.
 ///
 /// It is a cheap clone.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +69,75 @@ impl Exports {
     /// As [`module_dynamic`](Self::module_dynamic).
     pub fn global_dynamic(&self, name: &str, object: impl Into<RemoteObject>) -> Result<(), ExportError> {
         self.roots.insert_dynamic(Root::Global(name.to_owned().into()), name, &object.into())
+    }
+
+    /// Exports the object that stands for the parent's own process, for [`Context::process`](crate::Context::process).
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::Taken`] when there is one.
+    pub fn process<T: Interface + ?Sized>(&self, object: Arc<T>) -> Result<(), ExportError> {
+        self.roots.insert_once(Root::Process, Arc::new(Exported(object)))
+    }
+
+    /// Has `filter` decide about everything that any process asks for, the main process's own modules included.
+    ///
+    /// The filters of a process are asked first, then those for all, each in the order they were added; the first that does not
+    /// [allow](Decision::Allow) decides. So a filter can only take away from what the others leave, or
+    /// [replace](Decision::Replace) it. What a process has already been given it keeps. A filter runs on the thread that serves the
+    /// process, with none of our locks held; one that panics denies.
+    ///
+    /// ```
+    /// use remote_object::{Decision, Exports, Root};
+    ///
+    /// let exports = Exports::new();
+    /// exports.filter(|access| match access.root {
+    ///     Root::Module(name) if name == "fs" => Decision::deny("no file system in content processes"),
+    ///     _ => Decision::Allow,
+    /// });
+    /// ```
+    pub fn filter(&self, filter: impl Fn(&Access<'_>) -> Decision + Send + Sync + 'static) {
+        self.roots.policy.filters.add(Arc::new(filter));
+    }
+
+    /// Has `filter` decide about everything that one process asks for, before those [for all](Self::filter). It is dropped when the
+    /// process goes.
+    ///
+    /// A process may ask as soon as a module is loaded into it. Added in a listener for `attach`, the filter is there before its loop
+    /// thread asks for anything.
+    ///
+    /// # Errors
+    ///
+    /// [`NotServing`] when the process is gone, or of a parent that these exports are not [served](Self::serve) to: the filter would
+    /// have no effect.
+    pub fn filter_process(
+        &self,
+        process: ProcessId,
+        filter: impl Fn(&Access<'_>) -> Decision + Send + Sync + 'static,
+    ) -> Result<(), NotServing> {
+        let filter = Arc::new(filter);
+        let servings = self.roots.servings().clone();
+        let mut added = false;
+        for serving in servings.iter().filter(|serving| serving.process() == process) {
+            added |= serving.filter(filter.clone());
+        }
+        if added { Ok(()) } else { Err(NotServing { process }) }
+    }
+
+    /// Calls `listener` with each thing that any process asks for, and what came of it, on the thread that serves the process.
+    ///
+    /// ```
+    /// use remote_object::Exports;
+    ///
+    /// let exports = Exports::new();
+    /// exports.on_access(|record| {
+    ///     if let Some(rule) = record.rule() {
+    ///         eprintln!("process {} was denied {}: {rule}", record.access.process, record.access);
+    ///     }
+    /// });
+    /// ```
+    pub fn on_access(&self, listener: impl Fn(&AccessRecord<'_>) + Send + Sync + 'static) {
+        self.roots.policy.add_listener(Arc::new(listener));
     }
 
     /// How many objects one process may have references to at any time, and how many callbacks of one may be held; 16,384 if
@@ -144,9 +216,19 @@ pub enum ExportError {
     },
 }
 
+/// A process is not, or no longer, served these exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("process {process} is not served these exports")]
+pub struct NotServing {
+    /// The process.
+    pub process: ProcessId,
+}
+
 /// The exports, and the processes that may ask for them.
 pub(crate) struct Roots {
     objects: Mutex<HashMap<Root<'static>, Arc<dyn Object>>>,
+    current: Mutex<Current>,
+    policy: Policy,
     servings: Mutex<Vec<Arc<Serving>>>,
     /// References each process that is served from now on may have, and callbacks that may be held of it.
     limit: AtomicUsize,
@@ -154,13 +236,56 @@ pub(crate) struct Roots {
 
 impl Default for Roots {
     fn default() -> Self {
-        Self { objects: Mutex::default(), servings: Mutex::default(), limit: AtomicUsize::new(REFERENCES) }
+        Self {
+            objects: Mutex::default(),
+            current: Mutex::default(),
+            policy: Policy::default(),
+            servings: Mutex::default(),
+            limit: AtomicUsize::new(REFERENCES),
+        }
     }
 }
 
+/// How what belongs to a frame is found.
+#[derive(Default)]
+struct Current {
+    window: Option<OfFrame>,
+    web_contents: Option<OfFrame>,
+}
+
+/// Finds an object that belongs to a frame, which is given as the parent's type for it.
+pub(crate) type OfFrame = Arc<dyn Fn(&dyn Any) -> Option<Arc<dyn Object>> + Send + Sync>;
+
 impl Roots {
-    pub(crate) fn find(&self, root: &Root<'_>) -> Option<Arc<dyn Object>> {
-        self.objects().get(&root.clone().into_owned()).cloned()
+    /// What a process is given for a root. Everything that is asked for comes here.
+    pub(crate) fn resolve(&self, serving: &Serving, root: &Root<'_>) -> Result<Arc<dyn Object>, CallError> {
+        let process = serving.process();
+        let frame = root.frame().map(|frame| serving.find_frame(frame));
+        let deny = matches!(frame, Some(None)).then_some("it is no frame of this process");
+        let find = || match frame.flatten() {
+            Some(frame) => self.of_frame(root)?(&*frame),
+            None => self.objects().get(&root.clone().into_owned()).cloned(),
+        };
+        self.policy.answer(&Access { process, root }, deny, serving.filters(), find)
+    }
+
+    fn of_frame(&self, root: &Root<'_>) -> Option<OfFrame> {
+        let current = self.current();
+        match root {
+            Root::CurrentWindow(_) => current.window.clone(),
+            Root::CurrentWebContents(_) => current.web_contents.clone(),
+            Root::Module(_) | Root::Global(_) | Root::Process => None,
+        }
+    }
+
+    pub(crate) fn set_current_window(&self, find: OfFrame) {
+        let old = self.current().window.replace(find);
+        drop(old);
+    }
+
+    pub(crate) fn set_current_web_contents(&self, find: OfFrame) {
+        let old = self.current().web_contents.replace(find);
+        drop(old);
     }
 
     /// The process is gone.
@@ -182,12 +307,20 @@ impl Roots {
         if name.is_empty() || name.len() > NAME_BYTES {
             return Err(ExportError::Name { length: name.len(), limit: NAME_BYTES });
         }
+        self.insert_once(root, object)
+    }
+
+    fn insert_once(&self, root: Root<'static>, object: Arc<dyn Object>) -> Result<(), ExportError> {
         let mut objects = self.objects();
         if objects.contains_key(&root) {
             return Err(ExportError::Taken { root: root.to_string() });
         }
         objects.insert(root, object);
         Ok(())
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn objects(&self) -> MutexGuard<'_, HashMap<Root<'static>, Arc<dyn Object>>> {
@@ -199,16 +332,47 @@ impl Roots {
     }
 }
 
-/// Begins to serve each process. A newtype, because serving needs the `Arc`.
-pub(crate) struct Server(pub(crate) Arc<Roots>);
+/// How the frames of a parent are found: as the parent's type for them.
+pub(crate) trait FindFrame: Send + Sync {
+    /// The frame of this id, if it is one of this process.
+    fn find(&self, process: ProcessId, frame: FrameId) -> Option<Box<dyn Any>>;
+}
+
+/// Begins to serve each process of one parent.
+pub(crate) struct Server {
+    roots: Arc<Roots>,
+    frames: Arc<dyn FindFrame>,
+    /// The main process, whose modules come here directly.
+    main: OnceLock<Weak<Serving>>,
+}
+
+impl Server {
+    pub(crate) fn new(roots: Arc<Roots>, frames: Arc<dyn FindFrame>) -> Self {
+        Self { roots, frames, main: OnceLock::new() }
+    }
+
+    /// The main process, as long as it is there.
+    pub(crate) fn main(&self) -> Option<Arc<Serving>> {
+        self.main.get()?.upgrade()
+    }
+}
 
 impl Serve for Server {
     fn open(&self, process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service> {
-        let serving = Serving::new(process, Arc::downgrade(&self.0), child, self.0.limit.load(Ordering::Relaxed));
-        self.0.servings().push(Arc::clone(&serving));
+        let (roots, frames) = (Arc::downgrade(&self.roots), Arc::downgrade(&self.frames));
+        let limit = self.roots.limit.load(Ordering::Relaxed);
+        let serving = Serving::new(process, roots, frames, child, limit);
+        if process.serial() == MAIN {
+            // It is opened once.
+            let _ = self.main.set(Arc::downgrade(&serving));
+        }
+        self.roots.servings().push(Arc::clone(&serving));
         Arc::new(ProcessService(serving))
     }
 }
+
+/// The serial number of the main process.
+const MAIN: u32 = 0;
 
 impl fmt::Debug for Roots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -81,6 +81,7 @@ mod callback;
 mod exports;
 mod leaks;
 mod listeners;
+mod policy;
 
 mod calling;
 mod life;
@@ -103,16 +104,17 @@ pub use crate::child::{ChildExt, FrameExt};
 pub use crate::context::Context;
 pub use crate::dynamic::RemoteObject;
 pub use crate::dynamic_object::{DynamicObject, MemberFn};
-pub use crate::exports::{Alive, ExportError, Exports};
+pub use crate::exports::{Alive, ExportError, Exports, NotServing};
 pub use crate::interface::{FromCallError, Interface, Method, MethodError, MethodKind, MethodResult};
 pub use crate::leaks::{CallbackLeaks, Leaks, ObjectLeaks, ProcessLeaks};
 pub use crate::listeners::{Failed, Listeners, Told};
 pub use crate::members::{Member, MemberKind, Members};
+pub use crate::policy::{Access, AccessRecord, Decision, Replacement};
 pub use crate::remote::Remote;
 pub use crate::remote_value::RemoteValue;
 #[doc = include_str!("interface.md")]
 pub use remote_object_macros::interface;
-pub use remote_protocol::call::{CallError, Report};
+pub use remote_protocol::call::{CallError, Report, Root};
 pub use remote_protocol::value::{Value, value};
 
 #[doc(hidden)]

@@ -1,5 +1,6 @@
 //! The parent's side: the objects lent to one process, and the callbacks held of it.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -7,20 +8,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, Return, Selector, ToParent};
+use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, Return, Root, Selector, ToParent};
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
-use remote_protocol::id::{CallId, LentId, ProcessId};
+use remote_protocol::id::{CallId, FrameId, LentId, ProcessId};
 use remote_protocol::limits::REVOKED;
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Alive, Answer, Notify, NotifyError, Service};
 use remote_protocol::value::{self, ReferenceKind, Value};
 
 use crate::callback::{AnyCallback, CallbackError};
-use crate::exports::Roots;
+use crate::exports::{FindFrame, Roots};
 use crate::invocation::{Arguments, Asker, Invocation};
 use crate::leaks::{Census, Place, ProcessLeaks, Via};
 use crate::object::{Key, Object, Wanted};
+use crate::policy::{Access, Decision, Filters};
 use crate::scope::{Arrival, Receiver, Sending, undo};
 use crate::table::{Arrivals, Held, Lent, LentError};
 
@@ -29,6 +31,10 @@ pub(crate) struct Serving {
     process: ProcessId,
     /// Weak: what is exported may hold callbacks, and those hold us.
     roots: Weak<Roots>,
+    /// Weak: they hold the parent.
+    frames: Weak<dyn FindFrame>,
+    /// What the application decides for this process alone.
+    filters: Filters,
     child: Arc<dyn Notify>,
     tables: Mutex<Tables>,
     /// Objects that may be lent at any time, and callbacks that may be held.
@@ -55,7 +61,13 @@ struct LentObject {
 }
 
 impl Serving {
-    pub(crate) fn new(process: ProcessId, roots: Weak<Roots>, child: Arc<dyn Notify>, limit: usize) -> Arc<Self> {
+    pub(crate) fn new(
+        process: ProcessId,
+        roots: Weak<Roots>,
+        frames: Weak<dyn FindFrame>,
+        child: Arc<dyn Notify>,
+        limit: usize,
+    ) -> Arc<Self> {
         let tables = Tables {
             objects: Lent::new(limit),
             ids: HashMap::new(),
@@ -65,12 +77,50 @@ impl Serving {
         Arc::new(Self {
             process,
             roots,
+            frames,
+            filters: Filters::default(),
             child,
             tables: Mutex::new(tables),
             limit,
             under_way: Mutex::default(),
             closed: AtomicBool::new(false),
         })
+    }
+
+    pub(crate) const fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// The frame of this id, if it is one of this process.
+    pub(crate) fn find_frame(&self, frame: FrameId) -> Option<Box<dyn Any>> {
+        self.frames.upgrade()?.find(self.process, frame)
+    }
+
+    pub(crate) const fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    /// Adds a filter for this process. `false` when it is gone.
+    pub(crate) fn filter(&self, filter: Arc<dyn Fn(&Access<'_>) -> Decision + Send + Sync>) -> bool {
+        self.filters.add(filter);
+        if self.is_closed() {
+            // It may have closed in between.
+            self.filters.clear();
+        }
+        !self.is_closed()
+    }
+
+    /// What this process is given for a root.
+    pub(crate) fn resolve(&self, root: &Root<'_>) -> Result<Arc<dyn Object>, CallError> {
+        match self.roots.upgrade() {
+            Some(roots) => roots.resolve(self, root),
+            None => Err(CallError::NoSuchExport { root: root.to_string() }),
+        }
+    }
+
+    /// An object that this process has been lent.
+    pub(crate) fn object(&self, id: LentId) -> Option<Arc<dyn Object>> {
+        self.tables().objects.get(id).map(|lent| Arc::clone(&lent.object))
     }
 
     /// Counts an object as lent: the same object, the same id.
@@ -254,16 +304,8 @@ impl Serving {
         respond(answer, call, Outcome::Refused(Box::new(error)));
     }
 
-    fn look_up(
-        &self,
-        root: &remote_protocol::call::Root<'_>,
-        expected: Option<&str>,
-    ) -> Result<Outcome<'static>, CallError> {
-        let object = self
-            .roots
-            .upgrade()
-            .and_then(|roots| roots.find(root))
-            .ok_or_else(|| CallError::NoSuchExport { root: root.to_string() })?;
+    fn look_up(&self, root: &Root<'_>, expected: Option<&str>) -> Result<Outcome<'static>, CallError> {
+        let object = self.resolve(root)?;
         let found = object.interface();
         let object = match expected.filter(|expected| *expected != found) {
             None => object,
@@ -386,6 +428,7 @@ impl Service for ProcessService {
         tables.ids.clear();
         drop(tables);
         objects.into_iter().for_each(let_go);
+        self.0.filters.clear();
         if let Some(roots) = self.0.roots.upgrade() {
             roots.forget(&self.0);
         }
@@ -492,4 +535,4 @@ impl fmt::Debug for Serving {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

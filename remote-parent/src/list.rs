@@ -206,6 +206,13 @@ impl Frames {
         lock(&self.loader.frames).get(id)
     }
 
+    /// The frame of this id, if it is in this process, as some loader sees it: this one, if it does. For crates that bring objects.
+    #[must_use]
+    pub fn find(&self, process: ProcessId, id: FrameId) -> Option<Frame> {
+        let elsewhere = || self.loader.hub.all_loaders().iter().find_map(|loader| loader.frame(id));
+        self.get(id).or_else(elsewhere).filter(|frame| frame.process().id() == process)
+    }
+
     /// The frame that this element shows: the very value that [`Frame::element`] gives.
     #[must_use]
     pub fn for_element<T: Any + Send + Sync>(&self, element: &Arc<T>) -> Option<Frame> {

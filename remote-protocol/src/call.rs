@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CallId, LentId};
+use crate::id::{CallId, FrameId, LentId};
 use crate::payload::{Encoding, Fingerprint, Payload};
 
 mod error;
@@ -141,15 +141,42 @@ pub enum Root<'a> {
     /// What was exported as a global.
     #[serde(borrow)]
     Global(Cow<'a, str>),
+    /// The object that stands for the parent's own process.
+    Process,
+    /// The window that a frame of the asking process is in.
+    CurrentWindow(FrameId),
+    /// The web contents that a frame of the asking process belongs to.
+    CurrentWebContents(FrameId),
 }
 
 impl Root<'_> {
+    /// The name it was exported under, if it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Module(name) | Self::Global(name) => Some(name),
+            Self::Process | Self::CurrentWindow(_) | Self::CurrentWebContents(_) => None,
+        }
+    }
+
+    /// The frame it is asked for, if it is a frame's.
+    #[must_use]
+    pub const fn frame(&self) -> Option<FrameId> {
+        match self {
+            Self::CurrentWindow(frame) | Self::CurrentWebContents(frame) => Some(*frame),
+            Self::Module(_) | Self::Global(_) | Self::Process => None,
+        }
+    }
+
     /// The same place, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> Root<'static> {
         match self {
             Self::Module(name) => Root::Module(Cow::Owned(name.into_owned())),
             Self::Global(name) => Root::Global(Cow::Owned(name.into_owned())),
+            Self::Process => Root::Process,
+            Self::CurrentWindow(frame) => Root::CurrentWindow(frame),
+            Self::CurrentWebContents(frame) => Root::CurrentWebContents(frame),
         }
     }
 }
@@ -159,6 +186,9 @@ impl std::fmt::Display for Root<'_> {
         match self {
             Self::Module(name) => write!(f, "module `{name}`"),
             Self::Global(name) => write!(f, "global `{name}`"),
+            Self::Process => write!(f, "process"),
+            Self::CurrentWindow(frame) => write!(f, "current window of frame {frame}"),
+            Self::CurrentWebContents(frame) => write!(f, "current web contents of frame {frame}"),
         }
     }
 }

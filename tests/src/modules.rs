@@ -24,6 +24,7 @@ pub mod pumped;
 pub mod reentry;
 pub mod registering;
 pub mod releases;
+pub mod roots;
 pub mod stress;
 pub mod surroundings;
 pub mod turns;

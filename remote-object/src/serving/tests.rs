@@ -21,6 +21,19 @@ impl Notify for Told {
     }
 }
 
+/// Serves a process that has no frames.
+pub(crate) fn serving(roots: Weak<Roots>, child: Arc<dyn Notify>, limit: usize) -> Arc<Serving> {
+    Serving::new(ProcessId::new(7, 1), roots, Weak::<NoFrames>::new(), child, limit)
+}
+
+struct NoFrames;
+
+impl FindFrame for NoFrames {
+    fn find(&self, _process: ProcessId, _frame: FrameId) -> Option<Box<dyn Any>> {
+        None
+    }
+}
+
 struct NoAnswer;
 
 impl Answer for NoAnswer {
@@ -31,7 +44,7 @@ impl Answer for NoAnswer {
 
 fn served() -> (Arc<Told>, ProcessService) {
     let told = Arc::new(Told::default());
-    let serving = Serving::new(ProcessId::new(7, 1), Weak::new(), Arc::clone(&told) as Arc<dyn Notify>, usize::MAX);
+    let serving = serving(Weak::new(), Arc::clone(&told) as Arc<dyn Notify>, usize::MAX);
     (told, ProcessService(serving))
 }
 

@@ -16,6 +16,20 @@ pub enum CallError {
         /// What was asked for.
         root: String,
     },
+    /// The parent's policy is that this process does not get it.
+    #[error("{root} is denied: {rule}")]
+    Denied {
+        /// What was asked for.
+        root: String,
+        /// The rule that says so.
+        rule: String,
+    },
+    /// It is a frame's, and was not asked for in the context of a frame.
+    #[error("{asked} is for a frame to ask for, by its own context")]
+    NoFrame {
+        /// What was asked for.
+        asked: String,
+    },
     /// What is exported under the name has another interface.
     #[error("{root} is a `{found}`, not a `{expected}`")]
     WrongInterface {

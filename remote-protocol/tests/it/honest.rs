@@ -32,6 +32,9 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
         ("event-other-loader", ToParent::Event(Event { loader: LoaderId(5), ..text(Target::Process) })),
         ("lookup", call(Request::Lookup { root: Root::Module("greeter".into()), interface: Some("Greeter".into()) })),
         ("lookup-global", call(Request::Lookup { root: Root::Global("settings".into()), interface: None })),
+        ("lookup-process", call(Request::Lookup { root: Root::Process, interface: Some("Main".into()) })),
+        ("lookup-window", call(Request::Lookup { root: Root::CurrentWindow(FRAME), interface: None })),
+        ("lookup-contents", call(Request::Lookup { root: Root::CurrentWebContents(frame), interface: None })),
         ("call", method(Selector::Typed(Fingerprint::of("greet")), bytes(&("World", 7_u32)))),
         ("call-with-references", method(Selector::Typed(Fingerprint(u64::MAX)), references())),
         ("call-named", method(by_name("greet", Access::Call), bytes(&value()))),
@@ -126,6 +129,8 @@ fn call_errors(report: Report) -> impl Iterator<Item = (&'static str, CallError)
     let wrong = CallError::WrongInterface { root: "module `a`".into(), expected: "B".into(), found: "C".into() };
     [
         ("refused-export", CallError::NoSuchExport { root: "module `greeter`".into() }),
+        ("refused-denied", CallError::Denied { root: "module `fs`".into(), rule: "no files".into() }),
+        ("refused-frame", CallError::NoFrame { asked: "current window".into() }),
         ("refused-interface", wrong),
         ("refused-object", CallError::NoSuchObject { id: "4#1".into(), method: method() }),
         ("refused-method", CallError::NoSuchMethod { interface: "Greeter".into(), method: method() }),

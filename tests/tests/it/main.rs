@@ -15,7 +15,9 @@ mod values;
 mod callbacks;
 mod contexts;
 mod objects;
+mod policy;
 mod releases;
+mod roots;
 mod versions;
 
 mod limits;

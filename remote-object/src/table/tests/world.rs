@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, Weak};
 
 use remote_protocol::call::{Invoke, Outcome, Request, Root};
-use remote_protocol::id::{LentId, ProcessId};
+use remote_protocol::id::LentId;
 use remote_protocol::limits::CALL;
 use remote_protocol::payload::Encoding;
 use remote_protocol::service::{Caller, Notify, Service};
@@ -18,6 +18,7 @@ use crate::exports::Exports;
 use crate::interface::Interface;
 use crate::life::Life;
 use crate::remote::Remote;
+use crate::serving::tests::serving;
 use crate::serving::{ProcessService, Serving};
 use crate::{proxy, scope};
 
@@ -116,12 +117,7 @@ impl World {
         let works = Arc::new(Works::default());
         let exports = Exports::new();
         exports.module::<dyn Factory>("factory", Arc::clone(&works) as Arc<dyn Factory>).unwrap();
-        let serving = Serving::new(
-            ProcessId::new(7, 1),
-            Arc::downgrade(exports.roots()),
-            Arc::clone(&wire) as Arc<dyn Notify>,
-            10_000,
-        );
+        let serving = serving(Arc::downgrade(exports.roots()), Arc::clone(&wire) as Arc<dyn Notify>, 10_000);
         let service = Arc::new(ProcessService(Arc::clone(&serving)));
         let calling = Calling::new(Arc::clone(&wire) as Arc<dyn Caller>, Arc::clone(&wire) as Arc<dyn Loop>, CALL);
         let world = Arc::new(Self {
