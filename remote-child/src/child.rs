@@ -2,6 +2,7 @@ use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use remote_protocol::contain::contain;
@@ -13,6 +14,7 @@ use crate::core::Core;
 use crate::lanes::Lanes;
 use crate::list::Frames;
 use crate::loader::Loader;
+use crate::nesting::TooDeep;
 use crate::process::Process;
 
 /// What a module of a child is given: the way to everything else.
@@ -162,6 +164,46 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// Runs `task` on the loop thread with what [`Child::process_extension`] keeps, and gives its result. On the loop thread it is run at
+    /// once; for any other thread after what runs there, or while the loop thread waits in a call.
+    ///
+    /// # Blocking
+    ///
+    /// Until the task has run, but no longer than `within`; the task may still run then.
+    ///
+    /// # Errors
+    ///
+    /// [`NestError`].
+    pub fn nest<T: 'static, R: Send + 'static>(
+        &self,
+        within: Duration,
+        task: impl FnOnce(&T) -> R + Send + 'static,
+    ) -> Result<R, NestError> {
+        if let Some(core) = Core::of_this_thread(&self.lanes) {
+            let extension = core.extensions.get::<T>().ok_or(NestError::LoopEnded)?;
+            return Ok(task(&extension));
+        }
+        let (tell, told) = sync_channel(1);
+        let posted = self.lanes.post_function(Box::new(move |core| {
+            let result = match core.nesting.begin(None) {
+                Ok(_running) => {
+                    core.extensions.get::<T>().ok_or(NestError::LoopEnded).map(|extension| task(&extension))
+                }
+                Err(TooDeep { limit }) => Err(NestError::TooDeep { limit }),
+            };
+            // Nobody may wait for it any more.
+            drop(tell.send(result));
+        }));
+        posted.map_err(|LoopEnded| NestError::LoopEnded)?;
+        match told.recv_timeout(within) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout) => Err(NestError::Deadline),
+            Err(RecvTimeoutError::Disconnected) => Err(NestError::LoopEnded),
+        }
+    }
+}
+
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").finish_non_exhaustive()
@@ -172,6 +214,24 @@ impl fmt::Debug for Handle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the child's loop has ended")]
 pub struct LoopEnded;
+
+/// Why [`Handle::nest`] has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NestError {
+    /// The loop has ended, or keeps nothing of the type.
+    #[error("the child's loop has ended")]
+    LoopEnded,
+    /// There was no result in time.
+    #[error("the child's loop did not come to it in time")]
+    Deadline,
+    /// The loop thread is in the midst of as many nested tasks as it may.
+    #[error("tasks nest at most {limit} deep")]
+    TooDeep {
+        /// How many.
+        limit: usize,
+    },
+}
 
 /// Why a child's modules are unloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]

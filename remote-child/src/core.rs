@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use remote_protocol::call::{self, Outcome};
+use remote_protocol::call::{self, CallError, FunctionResult, Outcome, Run};
 use remote_protocol::codec;
+use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::id::{CallId, FrameId, LoaderId, ProcessId};
 use remote_protocol::limits;
@@ -23,6 +24,7 @@ use crate::extensions::Extensions;
 use crate::frame::{Frame, FrameOptions, Shared};
 use crate::lanes::Lanes;
 use crate::loader::Loader;
+use crate::nesting::{Nesting, TooDeep};
 use crate::port::EmitError;
 
 /// All that belongs to the loop thread of a child.
@@ -38,6 +40,7 @@ pub(crate) struct Core {
     frames: RefCell<BTreeMap<FrameId, Rc<Shared>>>,
     callbacks: RefCell<Option<Rc<dyn Callbacks>>>,
     pub(crate) extensions: Extensions,
+    pub(crate) nesting: Nesting,
     closing: Cell<bool>,
     /// Nothing new begins: everything is being unloaded.
     ending: Cell<bool>,
@@ -56,6 +59,7 @@ impl Core {
             frames: RefCell::default(),
             callbacks: RefCell::default(),
             extensions: Extensions::default(),
+            nesting: Nesting::default(),
             closing: Cell::new(false),
             ending: Cell::new(false),
         })
@@ -63,7 +67,12 @@ impl Core {
 
     /// The core whose loop runs on this thread, if its lanes are these.
     pub(crate) fn of_this_thread(lanes: &Lanes) -> Option<Rc<Self>> {
-        LOOP.with_borrow(|core| core.clone()).filter(|core| std::ptr::eq(&*core.lanes, lanes))
+        Self::on_this_thread().filter(|core| std::ptr::eq(&*core.lanes, lanes))
+    }
+
+    /// The core whose loop runs on this thread.
+    pub(crate) fn on_this_thread() -> Option<Rc<Self>> {
+        LOOP.with_borrow(|core| core.clone())
     }
 
     /// Makes this thread the loop thread of `core`, or of none.
@@ -160,7 +169,13 @@ impl Core {
                 }
                 Err(full) => full,
             };
-            self.wait(deadline, |message| match message {
+            if self.nesting.is_in_function() {
+                // The thread that waits for the function may be the one that would handle what was sent.
+                return Err(EmitError::Backlog { unhandled: full.unhandled, after: Duration::ZERO });
+            }
+            let begun = self.nesting.begun();
+            // What a function waited for may have been credit.
+            self.wait(deadline, &|| self.nesting.begun() != begun, |message| match message {
                 ToChild::Handled { .. } => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(message),
             })
@@ -171,21 +186,68 @@ impl Core {
         }
     }
 
-    /// Waits for the return of a call of this thread. Everything else waits, in order.
+    /// Runs a function for the parent, which waits for its result.
+    pub(crate) fn run(&self, run: Run<'_>) {
+        let invocation = run.invocation;
+        let mut answered = false;
+        let mut answer = |outcome: Outcome<'_>| {
+            let result = FunctionResult { invocation, outcome };
+            let sent = self.lanes.send(&ToParent::Object(call::ToParent::Result(result)));
+            answered |= sent.is_ok();
+            sent
+        };
+        let ran = contain(|| match (self.callbacks(), self.nesting.begin(Some(invocation))) {
+            (Some(callbacks), Ok(_running)) => callbacks.run(run, &mut answer),
+            (Some(callbacks), Err(TooDeep { limit })) => callbacks.refuse(run, limit, &mut answer),
+            (None, _) => {
+                let error = CallError::NoSuchFunction { function: format!("function {}", run.function) };
+                // A link that is closed is found out by the loop.
+                let _ = answer(Outcome::Refused(Box::new(error)));
+            }
+        });
+        if let Err(panic) = ran {
+            // Functions are contained one by one; what is left are destructors.
+            tracing::error!(%panic, "a destructor of the application panicked");
+            if !answered {
+                let function = "a function".to_owned();
+                let error = CallError::Panicked { method: function, message: panic, location: None };
+                let result = FunctionResult { invocation, outcome: Outcome::Refused(Box::new(error)) };
+                self.send(Some(ToParent::Object(call::ToParent::Result(result))));
+            }
+        }
+    }
+
+    /// Runs the functions that other threads of this process wait for.
+    pub(crate) fn run_posted_functions(&self) {
+        while let Some(task) = self.lanes.next_function() {
+            if let Err(message) = contain(|| task(self)) {
+                self.report(LoaderId::FIRST, Trouble::TaskPanicked { message });
+            }
+        }
+    }
+
+    /// Waits for the return of a call of this thread. Functions are run meanwhile; everything else waits, in order.
     pub(crate) fn wait_for_return(
         &self,
         id: CallId,
         deadline: Instant,
         take: &mut dyn FnMut(Outcome<'_>),
     ) -> Result<(), CallFailure> {
-        self.wait(deadline, |message| match message {
+        let awaited = self.nesting.wait_for(id);
+        let waited = self.wait(deadline, &|| awaited.has_come(), |message| match message {
             ToChild::Object(call::ToChild::Return(answer)) if answer.call == id => {
                 take(answer.outcome);
                 ControlFlow::Break(())
             }
             _ => ControlFlow::Continue(message),
-        })
-        .map_err(|failure| match failure {
+        });
+        if let Some(early) = awaited.early()
+            && let Ok(ToChild::Object(call::ToChild::Return(answer))) = codec::decode(&early)
+        {
+            take(answer.outcome);
+            return Ok(());
+        }
+        waited.map_err(|failure| match failure {
             WaitFailure::Deadline => {
                 self.lanes.given_up(id);
                 CallFailure::Deadline(id)
@@ -194,14 +256,19 @@ impl Core {
         })
     }
 
-    /// Waits on the main lane for what `done` breaks at. What it lets pass waits for the loop, in order, but for credit and
-    /// returns that nobody waits for any more.
+    /// Waits on the main lane for what `done` breaks at, or until what was run meanwhile has `settled` it. What it lets pass waits for the
+    /// loop, in order, but for functions, credit, and returns that are waited for further out or by nobody any more.
     fn wait(
         &self,
         deadline: Instant,
+        settled: &dyn Fn() -> bool,
         mut done: impl FnMut(ToChild<'_>) -> ControlFlow<(), ToChild<'_>>,
     ) -> Result<(), WaitFailure> {
         loop {
+            self.run_posted_functions();
+            if settled() {
+                return Ok(());
+            }
             self.lanes.rest();
             let flow = self.inlet.next(Some(deadline), |bytes| {
                 let Ok(message) = codec::decode::<ToChild<'_>>(bytes) else {
@@ -221,8 +288,11 @@ impl Core {
                 match done(message) {
                     ControlFlow::Break(()) => return ControlFlow::Break(Ok(())),
                     ControlFlow::Continue(ToChild::Object(call::ToChild::Return(answer))) => {
-                        self.lanes.late(answer.call, answer.outcome);
+                        if !self.nesting.keep(answer.call, bytes) {
+                            self.lanes.late(answer.call, answer.outcome);
+                        }
                     }
+                    ControlFlow::Continue(ToChild::Object(call::ToChild::Run(run))) => self.run(run),
                     ControlFlow::Continue(ToChild::Handled { .. }) => {}
                     ControlFlow::Continue(_) => self.inlet.defer(bytes),
                 }

@@ -168,6 +168,7 @@ fn handle(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
                 callbacks.invoke(invoke);
             }
         }
+        Received::Object(call::ToChild::Run(run)) => core.run(run),
         Received::Object(call::ToChild::Release(releases)) => {
             if let Some(callbacks) = core.callbacks() {
                 releases.iter().for_each(|release| callbacks.release(*release));

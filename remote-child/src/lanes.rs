@@ -13,6 +13,7 @@ use remote_protocol::id::{CallId, LaneId, LentId};
 use remote_protocol::limits::{CALL, LANES, RECORD_BYTES};
 use remote_protocol::link::{Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
+use remote_protocol::payload::Reference;
 use remote_protocol::record::Budget;
 use remote_protocol::releases::{Due, Releases};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
@@ -38,7 +39,9 @@ pub(crate) struct Lanes {
     /// `None` before there is one, and when the loop has ended: it holds what holds us.
     late: Mutex<Option<Arc<dyn LateReturns>>>,
     /// What other threads posted to the loop; `None` when it has ended.
-    tasks: Mutex<Option<VecDeque<Task>>>,
+    tasks: Mutex<Option<VecDeque<Posted>>>,
+    /// Woken as well when a function is posted: the loop thread may wait for something else than its main lane.
+    alarm: Mutex<Option<Alarm>>,
     waker: Waker,
 }
 
@@ -49,6 +52,14 @@ struct MainOutlet {
     outlet: Outlet,
     /// The releases that are being sent.
     batch: Vec<Release>,
+}
+
+pub(crate) type Alarm = Arc<dyn Fn() + Send + Sync>;
+
+struct Posted {
+    task: Task,
+    /// Whether somebody waits for it, so that it is run also while the loop thread waits in a call.
+    is_function: bool,
 }
 
 #[derive(Default)]
@@ -73,6 +84,7 @@ impl Lanes {
             returned: Condvar::new(),
             late: Mutex::default(),
             tasks: Mutex::new(Some(VecDeque::new())),
+            alarm: Mutex::default(),
             waker: rx_waker,
         });
         (lanes, main.rx)
@@ -108,9 +120,32 @@ impl Lanes {
     }
 
     pub(crate) fn post(&self, task: Task) -> Result<(), LoopEnded> {
-        self.tasks().as_mut().ok_or(LoopEnded)?.push_back(task);
+        self.push(Posted { task, is_function: false })
+    }
+
+    /// Posts what somebody waits for.
+    pub(crate) fn post_function(&self, task: Task) -> Result<(), LoopEnded> {
+        self.push(Posted { task, is_function: true })?;
+        let alarm = self.lock_alarm().clone();
+        if let Some(alarm) = alarm {
+            alarm();
+        }
+        Ok(())
+    }
+
+    fn push(&self, posted: Posted) -> Result<(), LoopEnded> {
+        self.tasks().as_mut().ok_or(LoopEnded)?.push_back(posted);
         self.waker.wake();
         Ok(())
+    }
+
+    /// Sets what is woken as well when a function is posted; gives what was before.
+    pub(crate) fn set_alarm(&self, alarm: Option<Alarm>) -> Option<Alarm> {
+        std::mem::replace(&mut *self.lock_alarm(), alarm)
+    }
+
+    fn lock_alarm(&self) -> MutexGuard<'_, Option<Alarm>> {
+        self.alarm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn task_count(&self) -> usize {
@@ -118,16 +153,25 @@ impl Lanes {
     }
 
     pub(crate) fn next_task(&self) -> Option<Task> {
-        self.tasks().as_mut()?.pop_front()
+        self.tasks().as_mut()?.pop_front().map(|posted| posted.task)
+    }
+
+    /// The next task that somebody waits for.
+    pub(crate) fn next_function(&self) -> Option<Task> {
+        let mut tasks = self.tasks();
+        let tasks = tasks.as_mut()?;
+        let index = tasks.iter().position(|posted| posted.is_function)?;
+        tasks.remove(index).map(|posted| posted.task)
     }
 
     /// Takes no more tasks, and gives those that nobody will run.
-    pub(crate) fn end(&self) -> Option<VecDeque<Task>> {
+    pub(crate) fn end(&self) -> Option<Vec<Task>> {
         let late = self.lock_late().take();
         drop(late);
         // The parent lets go of everything by itself.
         self.releases().close();
-        self.tasks().take()
+        let tasks = self.tasks().take()?;
+        Some(tasks.into_iter().map(|posted| posted.task).collect())
     }
 
     pub(crate) fn next_call(&self) -> CallId {
@@ -171,7 +215,7 @@ impl Lanes {
         self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tasks(&self) -> MutexGuard<'_, Option<VecDeque<Task>>> {
+    fn tasks(&self) -> MutexGuard<'_, Option<VecDeque<Posted>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -301,8 +345,10 @@ impl Caller for Lanes {
         // A time that is too far away for the clock is as good as the default.
         let deadline = now.checked_add(within).unwrap_or(now + CALL);
         let id = self.next_call();
-        let message = ToParent::Object(call::ToParent::Call(Call { id, request }));
-        if let Some(core) = Core::of_this_thread(self) {
+        let core = Core::of_this_thread(self);
+        let during = core.as_ref().and_then(|core| core.nesting.invocation());
+        let message = ToParent::Object(call::ToParent::Call(Call { id, during, request }));
+        if let Some(core) = core {
             self.send(&message).map_err(failure)?;
             return core.wait_for_return(id, deadline, take);
         }
@@ -401,8 +447,13 @@ impl CallLane {
 fn is_long(message: &ToParent<'_>) -> bool {
     match message {
         ToParent::Object(call::ToParent::Call(Call { request: Request::Method { arguments, .. }, .. })) => {
-            let references = arguments.references.len().saturating_mul(REFERENCE_BYTES);
-            arguments.bytes.0.len().saturating_add(references) > RECORD_BYTES / 2
+            let mut bytes = arguments.references.len().saturating_mul(REFERENCE_BYTES);
+            for reference in &arguments.references {
+                if let Reference::Returning { result, .. } = reference {
+                    bytes = bytes.saturating_add(result.0.len());
+                }
+            }
+            arguments.bytes.0.len().saturating_add(bytes) > RECORD_BYTES / 2
         }
         _ => false,
     }

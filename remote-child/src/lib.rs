@@ -37,12 +37,15 @@ mod process;
 
 mod core;
 mod driver;
+mod duty;
 mod extensions;
 mod lanes;
+mod nesting;
 
-pub use crate::child::{Child, Handle, LoopEnded, UnloadReason};
+pub use crate::child::{Child, Handle, LoopEnded, NestError, UnloadReason};
 pub use crate::connect::{CHILD_ARGUMENT, Init, exit, init, is_child, is_initialised};
 pub use crate::driver::{Ended, Host, HostShared, run};
+pub use crate::duty::Duty;
 pub use crate::frame::{Capture, ContentEvent, ContentListenerId, Frame, FrameOptions};
 pub use crate::list::Frames;
 pub use crate::module::{Module, ModuleFunction, Outcome};

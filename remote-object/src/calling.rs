@@ -15,6 +15,7 @@ use remote_protocol::payload::{Encoding, Location, Reference};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 
 use crate::callback::CallbackError;
+use crate::function;
 use crate::interface::{Interface, interfaces};
 use crate::life::Life;
 use crate::object::address;
@@ -43,6 +44,17 @@ struct Proxies {
 pub(crate) trait Loop: Send + Sync {
     /// Calls a callback as if the parent had, after what is running there. `false` when the loop has ended.
     fn invoke(&self, id: LentId, form: Encoding, argument: Vec<u8>, arrivals: Vec<Arrival>) -> bool;
+
+    /// Calls a function and waits for its result: on the loop thread at once. `name` is for errors.
+    fn run(
+        &self,
+        id: LentId,
+        name: String,
+        form: Encoding,
+        argument: Vec<u8>,
+        arrivals: Vec<Arrival>,
+        within: Duration,
+    ) -> Result<Returned, CallError>;
 
     /// Drops the closure of a callback that nobody can call any more.
     fn forget(&self, id: LentId);
@@ -94,10 +106,11 @@ impl Calling {
                 if let Some(late) = lock(&self.late).get_mut(&call) {
                     *late = kept();
                 }
-                failed(CallError::Deadline { method: method(), after: within })
+                failed(CallError::Deadline { method: method(), after: within, waits: String::new() })
             }
             (Err(CallFailure::Busy), _) => {
-                RequestFailure { error: CallError::Deadline { method: method(), after: within }, sent: false }
+                let error = CallError::Deadline { method: method(), after: within, waits: String::new() };
+                RequestFailure { error, sent: false }
             }
             (Err(CallFailure::TooLong { length }), _) => unsent(format!("{length} bytes are too long for a message")),
             (Err(CallFailure::Unencodable), _) => unsent("the message cannot be encoded".to_owned()),
@@ -219,6 +232,9 @@ impl Calling {
         drop(late);
     }
 }
+
+/// The result of a function, encoded, and what it refers to.
+pub(crate) type Returned = (Vec<u8>, Vec<Arrival>);
 
 /// Why a request has no outcome.
 pub(crate) struct RequestFailure {
@@ -371,6 +387,25 @@ impl MadeCallback {
             return Ok(());
         }
         Err(CallbackError::Detached { made_at: self.made_at.to_string() })
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.calling.deadline()
+    }
+
+    /// Calls it, as a function, from within its own process.
+    pub(crate) fn run(
+        &self,
+        form: Encoding,
+        argument: Vec<u8>,
+        arrivals: Vec<Arrival>,
+        within: Duration,
+    ) -> Result<Returned, CallError> {
+        let name = function::name(&self.made_at);
+        if !self.is_alive() {
+            return Err(CallError::NoSuchFunction { function: name });
+        }
+        self.calling.looper.run(self.id, name, form, argument, arrivals, within)
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use remote_child::{Child, Frame, Handle};
+use remote_child::{Child, Frame, Handle, NestError};
+use remote_protocol::call::CallError;
 use remote_protocol::id::LentId;
 use remote_protocol::payload::Encoding;
 use remote_protocol::service::Callbacks;
 
-use crate::calling::{Calling, Late, Loop};
+use crate::calling::{Calling, Late, Loop, Returned};
 use crate::context::{Closures, Context};
 use crate::life::Life;
 use crate::scope::Arrival;
@@ -109,6 +111,25 @@ impl Loop for LoopHandle {
             extension.0.call(id, form, &argument, arrivals);
         };
         self.0.run_with(call).is_ok()
+    }
+
+    fn run(
+        &self,
+        id: LentId,
+        name: String,
+        form: Encoding,
+        argument: Vec<u8>,
+        arrivals: Vec<Arrival>,
+        within: Duration,
+    ) -> Result<Returned, CallError> {
+        let run = move |extension: &Extension| extension.0.run_here(id, form, &argument, arrivals);
+        self.0.nest(within, run).unwrap_or_else(|error| {
+            Err(match error {
+                NestError::Deadline => CallError::Deadline { method: name, after: within, waits: String::new() },
+                NestError::TooDeep { limit } => CallError::TooDeep { function: name, limit },
+                _ => CallError::NoSuchFunction { function: name },
+            })
+        })
     }
 
     fn forget(&self, id: LentId) {

@@ -1,4 +1,5 @@
 use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -8,23 +9,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use remote_child::Child;
-use remote_protocol::call::{CallError, Invoke, Outcome, Release, Request, Root};
-use remote_protocol::contain::contain;
+use remote_protocol::call::{CallError, Invoke, Outcome, Release, Request, Root, Run};
+use remote_protocol::codec::CowBytes;
+use remote_protocol::contain::{Panic, contain, contain_and_locate};
 use remote_protocol::id::{FrameId, LentId};
 use remote_protocol::payload::{Encoding, Payload};
-use remote_protocol::service::Callbacks;
+use remote_protocol::service::{Callbacks, Respond};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::callback::{AnyCallback, Callback};
-use crate::calling::Calling;
+use crate::calling::{Calling, MadeCallback, Returned};
 use crate::dynamic::{Place, RemoteObject};
 use crate::exports::Server;
+use crate::function::{self, AnyFunction, Function};
 use crate::interface::Interface;
 use crate::life::Life;
 use crate::object::{Object, by_interface};
 use crate::proxy;
 use crate::remote::Remote;
-use crate::scope::{self, Arrival};
+use crate::scope::{self, Arrival, Receiver, Sending};
 
 /// From here a child's module reaches the objects of the parent, and makes callbacks.
 ///
@@ -159,12 +163,39 @@ impl Context {
     /// The closure is dropped when neither this process nor the parent has a handle to the callback any more, or the context ends.
     #[track_caller]
     pub fn callback<A: DeserializeOwned + 'static>(&self, mut closure: impl FnMut(A) + 'static) -> Callback<A> {
-        let call: Closure = Box::new(move |form, bytes, arrivals| {
+        let call: CallbackClosure = Box::new(move |form, bytes, arrivals| {
             let argument = scope::decode_owned(form, bytes, arrivals);
             closure(argument.map_err(|reason| format!("called with something it does not take: {reason}"))?);
             Ok(())
         });
-        Callback::new(self.closures.add(self.child.clone(), &self.life, Location::caller(), call), Encoding::Typed)
+        let closure = Closure::Callback(RefCell::new(Some(call)));
+        let made = self.closures.add(self.child.clone(), &self.life, Location::caller(), closure);
+        Callback::new(AnyCallback::Made(made), Encoding::Typed)
+    }
+
+    /// Makes a function of a closure: a callback that returns. It runs on the loop thread, once for each call: while that waits in a call
+    /// of its own, or after what is running there then. It may be called again while it runs, by what it calls itself.
+    ///
+    /// The closure is dropped when neither this process nor the parent has a handle to the function any more, or the context ends.
+    #[track_caller]
+    pub fn function<A, R>(&self, closure: impl Fn(A) -> R + 'static) -> Function<A, R>
+    where
+        A: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+    {
+        let made_at = Location::caller();
+        let name = function::name(&made_at.into());
+        let run = move |form, bytes: &[u8], arrivals: Vec<Arrival>, receiver: Receiver, reply: Reply<'_>| {
+            let argument = scope::decode_owned(form, bytes, arrivals)
+                .map_err(|reason| CallError::Arguments { method: name.clone(), reason })?;
+            let result = closure(argument);
+            let failed = |reason: String| CallError::Result { method: name.clone(), reason };
+            let sent = scope::encode(receiver, form, &result, |bytes, sending| reply(bytes, sending));
+            sent.map_err(failed)?.map_err(failed)
+        };
+        let closure = Closure::Function(Rc::new(run));
+        let made = self.closures.add(self.child.clone(), &self.life, made_at, closure);
+        Function::new(AnyFunction::Made(made), Encoding::Typed)
     }
 
     /// How long calls of this process may take from now on; the parent's call deadline, 30 s, if nothing is said.
@@ -262,11 +293,22 @@ struct Entry {
     child: Child,
     life: Arc<Life>,
     made_at: String,
-    /// Empty while it runs.
-    closure: RefCell<Option<Closure>>,
+    closure: Closure,
 }
 
-type Closure = Box<dyn FnMut(Encoding, &[u8], Vec<Arrival>) -> Result<(), String>>;
+enum Closure {
+    /// Empty while it runs.
+    Callback(RefCell<Option<CallbackClosure>>),
+    Function(Rc<FunctionClosure>),
+}
+
+type CallbackClosure = Box<dyn FnMut(Encoding, &[u8], Vec<Arrival>) -> Result<(), String>>;
+
+/// Takes the argument and whom the result is for, and gives that to what replies.
+type FunctionClosure = dyn Fn(Encoding, &[u8], Vec<Arrival>, Receiver, Reply<'_>) -> Result<(), CallError>;
+
+/// Sends the result of a function. An error says why nothing was sent.
+type Reply<'a> = &'a mut dyn FnMut(&[u8], Sending) -> Result<(), String>;
 
 impl Closures {
     pub(crate) fn new(calling: Arc<Calling>) -> Rc<Self> {
@@ -279,14 +321,13 @@ impl Closures {
         life: &Arc<Life>,
         made_at: &'static Location<'static>,
         closure: Closure,
-    ) -> AnyCallback {
+    ) -> Arc<MadeCallback> {
         let made = self.calling.make_callback(life, made_at);
         if !life.has_ended() {
-            let (life, closure) = (Arc::clone(life), RefCell::new(Some(closure)));
-            let entry = Entry { child, life, made_at: made_at.to_string(), closure };
+            let entry = Entry { child, life: Arc::clone(life), made_at: made_at.to_string(), closure };
             self.by_id.borrow_mut().insert(made.id(), Rc::new(entry));
         }
-        AnyCallback::Made(made)
+        made
     }
 
     /// Drops a closure, outside the borrow: it may hold other callbacks.
@@ -300,13 +341,58 @@ impl Closures {
     pub(crate) fn call(&self, id: LentId, form: Encoding, argument: &[u8], arrivals: Vec<Arrival>) -> bool {
         let Some(entry) = self.by_id.borrow().get(&id).cloned() else { return false };
         // One that is called while it runs cannot be: it would have to be borrowed twice. Only its own nested waiting could do that.
-        let Some(mut closure) = entry.closure.take() else { return true };
+        let Closure::Callback(cell) = &entry.closure else {
+            let message = "it is a function, and was not called as one".to_owned();
+            entry.child.report_callback(entry.made_at.clone(), message);
+            return true;
+        };
+        let Some(mut closure) = cell.take() else { return true };
         let called = contain(|| closure(form, argument, arrivals));
-        entry.closure.replace(Some(closure));
+        cell.replace(Some(closure));
         if let Err(message) = called.unwrap_or_else(|panic| Err(format!("panicked: {panic}"))) {
             entry.child.report_callback(entry.made_at.clone(), message);
         }
         true
+    }
+
+    /// Calls a function, and gives its result to what replies, unless there is an error.
+    fn run_function(
+        &self,
+        id: LentId,
+        form: Encoding,
+        argument: &[u8],
+        arrivals: Vec<Arrival>,
+        receiver: Receiver,
+        reply: Reply<'_>,
+    ) -> Result<(), CallError> {
+        let entry = self.by_id.borrow().get(&id).cloned();
+        let entry = entry.ok_or_else(|| CallError::NoSuchFunction { function: format!("function {id}") })?;
+        let Closure::Function(closure) = &entry.closure else {
+            let function = format!("callback made at {}", entry.made_at);
+            return Err(CallError::Arguments { method: function, reason: "it returns nothing".to_owned() });
+        };
+        contain_and_locate(|| closure(form, argument, arrivals, receiver, reply)).unwrap_or_else(|panic| {
+            let Panic { message, location, .. } = panic;
+            let method = format!("function made at {}", entry.made_at);
+            tracing::error!(method, %message, "a function panicked");
+            Err(CallError::Panicked { method, message, location })
+        })
+    }
+
+    /// Calls a function for this process itself.
+    pub(crate) fn run_here(
+        &self,
+        id: LentId,
+        form: Encoding,
+        argument: &[u8],
+        arrivals: Vec<Arrival>,
+    ) -> Result<Returned, CallError> {
+        let mut returned = None;
+        self.run_function(id, form, argument, arrivals, Receiver::Local, &mut |bytes, sending| {
+            returned = Some((bytes.to_vec(), sending.kept));
+            Ok(())
+        })?;
+        returned.ok_or_else(|| CallError::NoSuchFunction { function: format!("function {id}") })
     }
 
     /// Lets go of everything: the loop ends.
@@ -343,6 +429,47 @@ impl Callbacks for Closures {
             // The parent sends callbacks to no child, so that it does not come to this.
             Err(reason) => tracing::error!(%reason, "the parent called a callback wrongly"),
         }
+    }
+
+    fn run(&self, run: Run<'_>, answer: Respond<'_>) {
+        let Run { function, form, argument, .. } = run;
+        let receiver = Receiver::Parent(Arc::clone(&self.calling));
+        let mut answered = false;
+        let arrivals = self.calling.arrive(argument.references);
+        let ran = match arrivals {
+            Ok(arrivals) => {
+                let mut reply = |bytes: &[u8], sending: Sending| {
+                    let references = sending.references.clone();
+                    let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
+                    let sent = answer(Outcome::Done(payload));
+                    answered = sent.is_ok();
+                    // What it refers to is kept until now: its release goes behind it.
+                    drop(sending.kept);
+                    sent.map_err(|error| {
+                        scope::undo(&receiver, references);
+                        error.to_string()
+                    })
+                };
+                self.run_function(function, form, &argument.bytes.0, arrivals, receiver.clone(), &mut reply)
+            }
+            Err(reason) => Err(CallError::Arguments { method: format!("function {function}"), reason }),
+        };
+        // A panic after it was answered is in the log.
+        if let Err(error) = ran
+            && !answered
+        {
+            // A link that is closed is found out by the loop.
+            let _ = answer(Outcome::Refused(Box::new(error)));
+        }
+    }
+
+    fn refuse(&self, run: Run<'_>, limit: usize, answer: Respond<'_>) {
+        let made_at = self.by_id.borrow().get(&run.function).map(|entry| entry.made_at.clone());
+        let function =
+            made_at.map_or_else(|| format!("function {}", run.function), |at| format!("function made at {at}"));
+        // Nobody looks at them, so they are given back.
+        drop(self.calling.arrive(run.argument.references));
+        let _ = answer(Outcome::Refused(Box::new(CallError::TooDeep { function, limit })));
     }
 
     fn release(&self, release: Release) {

@@ -15,6 +15,7 @@ use crate::leaks::Leaks;
 use crate::object::{Exported, Object};
 use crate::policy::{Access, AccessRecord, Decision, Policy};
 use crate::serving::{ProcessService, Serving};
+use crate::waits::Activity;
 
 /// What the parent offers its children: nothing but this, and what is given out from here, can be reached. What is exported is for
 /// every process, unless a [filter](Self::filter) says otherwise.
@@ -286,6 +287,11 @@ impl Roots {
     pub(crate) fn set_current_web_contents(&self, find: OfFrame) {
         let old = self.current().web_contents.replace(find);
         drop(old);
+    }
+
+    /// What the parent's threads do for all processes.
+    pub(crate) fn activities(&self) -> Vec<(ProcessId, Vec<Activity>)> {
+        self.servings().iter().map(|serving| serving.activities()).collect()
     }
 
     /// The process is gone.

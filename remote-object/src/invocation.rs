@@ -19,7 +19,7 @@ use crate::leaks::Via;
 use crate::members::{self, Members};
 use crate::returns::{Returns, Run};
 use crate::scope::{self, Arrival, Receiver};
-use crate::serving::{Serving, UnderWay, respond};
+use crate::serving::{Begun, Serving, respond};
 
 /// A call of an object of this process, to be served once. For generated code.
 pub struct Invocation<'a> {
@@ -174,7 +174,7 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    fn begin(&self, method: &str) -> Option<UnderWay> {
+    fn begin(&self, method: &str) -> Option<Begun> {
         match &self.asker {
             Asker::Child { serving, .. } => Some(serving.begin(method)),
             Asker::Here { .. } => None,

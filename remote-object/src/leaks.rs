@@ -104,6 +104,8 @@ pub(crate) enum Via {
     Root(Arc<str>),
     /// A callback, as its argument.
     Callback(Arc<Place>),
+    /// A function, as its result.
+    Result,
 }
 
 impl Via {
@@ -119,6 +121,7 @@ impl fmt::Display for Via {
             Self::Method(interface, method) => write!(f, "{interface}::{method}"),
             Self::Root(root) => f.write_str(root),
             Self::Callback(place) => write!(f, "the callback made at {}", place.made_at),
+            Self::Result => f.write_str("the result of a function"),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! An [`interface`] is a trait that both sides share. The parent [exports](Exports) objects that implement it; a child
 //! [asks](Context::require) for one and gets a [`Remote`], which derefs to the same trait, over a proxy whose methods are calls. Objects may be
 //! passed both ways as `Remote<dyn Trait>`: one that comes back is the original. A [`Callback`] is a closure of the child that the
-//! parent can call later.
+//! parent can call later, a [`Function`] one that it can call for its result.
 //!
 //! A child asks the parent for an object and calls it; here the child is a thread, so that the example can run anywhere:
 //!
@@ -79,6 +79,7 @@ mod returns;
 
 mod callback;
 mod exports;
+mod function;
 mod leaks;
 mod listeners;
 mod policy;
@@ -89,6 +90,7 @@ mod object;
 mod scope;
 mod serving;
 mod table;
+mod waits;
 
 #[cfg(feature = "child")]
 mod child;
@@ -105,6 +107,7 @@ pub use crate::context::Context;
 pub use crate::dynamic::RemoteObject;
 pub use crate::dynamic_object::{DynamicObject, MemberFn};
 pub use crate::exports::{Alive, ExportError, Exports, NotServing};
+pub use crate::function::Function;
 pub use crate::interface::{FromCallError, Interface, Method, MethodError, MethodKind, MethodResult};
 pub use crate::leaks::{CallbackLeaks, Leaks, ObjectLeaks, ProcessLeaks};
 pub use crate::listeners::{Failed, Listeners, Told};

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use remote_protocol::codec;
+use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::payload::{Encoding, Reference};
 use remote_protocol::value::{self, ReferenceKind, Value};
 use serde::de::DeserializeOwned;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::callback::AnyCallback;
 use crate::calling::{Calling, HeldProxy};
 use crate::dynamic::Place;
+use crate::function::AnyFunction;
 use crate::interface::{Interface, interfaces};
 use crate::leaks::Via;
 use crate::object::{Exported, Object, address, by_interface};
@@ -42,6 +43,8 @@ pub(crate) enum Arrival {
     Proxy(Arc<HeldProxy>),
     /// A callback, and how it has to be called by whoever gets it.
     Callback(AnyCallback, Encoding),
+    /// A function, likewise.
+    Function(AnyFunction, Encoding),
 }
 
 /// References that are about to be sent, and what they stand for here.
@@ -53,8 +56,17 @@ pub(crate) struct Sending {
 }
 
 enum Scope {
-    Send { receiver: Receiver, form: Encoding, sending: Sending },
-    Receive { arrivals: Vec<Arrival>, form: Encoding },
+    Send {
+        receiver: Receiver,
+        form: Encoding,
+        sending: Sending,
+    },
+    Receive {
+        arrivals: Vec<Arrival>,
+        form: Encoding,
+    },
+    /// What is written goes nowhere yet, and can refer to nothing.
+    Alone,
 }
 
 thread_local! {
@@ -99,6 +111,16 @@ fn sending<R>(
     Ok((written, unsent.into_sending()))
 }
 
+/// Encodes a value that refers to nothing, so that whoever gets it can read it.
+pub(crate) fn encode_alone<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    push(Scope::Alone);
+    let _pop = PopOnDrop;
+    let value = Value::from_serialize(value).map_err(|error| error.to_string())?;
+    codec::encode(&value, &mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
 /// Takes back references that were counted as lent and then not sent.
 pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
     for reference in references {
@@ -106,7 +128,9 @@ pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
             (Receiver::Child(serving, _), Reference::Object(id) | Reference::ObjectOf { id, .. }) => {
                 serving.take_back(id);
             }
-            (Receiver::Parent(calling), Reference::Callback { id, .. }) => calling.take_back(id),
+            (Receiver::Parent(calling), Reference::Callback { id, .. } | Reference::Function { id, .. }) => {
+                calling.take_back(id);
+            }
             // Not counted: it goes back to where it came from, or nowhere.
             _ => {}
         }
@@ -216,6 +240,7 @@ pub(crate) fn send_arrival(arrival: &Arrival) -> Result<value::Reference, String
         Arrival::Object(object) => send_place(&Place::Here(Arc::clone(object))),
         Arrival::Proxy(held) => send_place(&Place::There(Arc::clone(held))),
         Arrival::Callback(callback, form) => send_callback(callback, *form),
+        Arrival::Function(function, form) => send_function(function, *form),
     }
 }
 
@@ -244,6 +269,30 @@ pub(crate) fn send_callback(callback: &AnyCallback, known: Encoding) -> Result<v
     })
 }
 
+/// Counts a function as lent, and gives what stands for it in the payload; otherwise as [`send_callback`].
+pub(crate) fn send_function(function: &AnyFunction, known: Encoding) -> Result<value::Reference, String> {
+    send(ReferenceKind::Function, |receiver, form| {
+        let made_at = function.made_at().clone();
+        let reference = match (receiver, function) {
+            (Receiver::Child(..), _) => {
+                return Err("a function cannot be sent to a child: children make them".to_owned());
+            }
+            (Receiver::Parent(_), AnyFunction::Returning(returning)) => {
+                Reference::Returning { result: CowBytes(Cow::Owned(returning.result.clone()?)), made_at }
+            }
+            (Receiver::Parent(_), _) if (known, form) == (Encoding::Dynamic, Encoding::Typed) => {
+                return Err("a function that arrived dynamically is passed on dynamically".to_owned());
+            }
+            (Receiver::Parent(calling), AnyFunction::Made(made)) => {
+                Reference::Function { id: calling.lend(made)?, made_at }
+            }
+            (Receiver::Parent(_), AnyFunction::Held(_)) => return Err("this function is another process's".to_owned()),
+            (Receiver::Local, _) => Reference::Function { id: NO_ID, made_at },
+        };
+        Ok((reference, Some(Arrival::Function(function.clone(), known))))
+    })
+}
+
 /// The object that a reference in a payload stands for.
 pub(crate) fn receive_object<T: Interface + ?Sized>(reference: value::Reference) -> Result<Arc<T>, String> {
     let (arrival, form) = receive(reference.index)?;
@@ -268,7 +317,21 @@ pub(crate) fn receive_callback(reference: value::Reference) -> Result<(AnyCallba
     match (reference.kind, arrival) {
         (ReferenceKind::Function, Arrival::Callback(callback, Encoding::Typed)) => Ok((callback, form)),
         (ReferenceKind::Function, Arrival::Callback(callback, Encoding::Dynamic)) => Ok((callback, Encoding::Dynamic)),
+        (ReferenceKind::Function, Arrival::Function(..)) => Err("expected a callback, found a function".to_owned()),
         _ => Err("expected a callback, found another kind of reference".to_owned()),
+    }
+}
+
+/// The function that a reference in a payload stands for, and how it has to be called.
+pub(crate) fn receive_function(reference: value::Reference) -> Result<(AnyFunction, Encoding), String> {
+    let (arrival, form) = receive(reference.index)?;
+    match (reference.kind, arrival) {
+        (ReferenceKind::Function, Arrival::Function(function, Encoding::Typed)) => Ok((function, form)),
+        (ReferenceKind::Function, Arrival::Function(function, Encoding::Dynamic)) => Ok((function, Encoding::Dynamic)),
+        (ReferenceKind::Function, Arrival::Callback(..)) => {
+            Err("expected a function, found a callback, which returns nothing".to_owned())
+        }
+        _ => Err("expected a function, found another kind of reference".to_owned()),
     }
 }
 
@@ -277,8 +340,12 @@ fn send(
     lend: impl FnOnce(&Receiver, Encoding) -> Result<(Reference<'static>, Option<Arrival>), String>,
 ) -> Result<value::Reference, String> {
     SCOPES.with_borrow_mut(|scopes| {
-        let Some(Scope::Send { receiver, form, sending }) = scopes.last_mut() else {
-            return Err("objects and callbacks travel in calls, returns and callbacks only".to_owned());
+        let (receiver, form, sending) = match scopes.last_mut() {
+            Some(Scope::Send { receiver, form, sending }) => (receiver, form, sending),
+            Some(Scope::Alone) => return Err("a value that is known beforehand cannot refer to anything".to_owned()),
+            Some(Scope::Receive { .. }) | None => {
+                return Err("objects and callbacks travel in calls, returns and callbacks only".to_owned());
+            }
         };
         let (reference, kept) = lend(receiver, *form)?;
         let index = u32::try_from(sending.references.len()).map_err(|_| "too many references".to_owned())?;
@@ -328,7 +395,7 @@ impl UndoOnDrop {
         std::mem::forget(self);
         match pop() {
             Some(Scope::Send { sending, .. }) => sending,
-            Some(Scope::Receive { .. }) | None => Sending::default(),
+            Some(Scope::Receive { .. } | Scope::Alone) | None => Sending::default(),
         }
     }
 }

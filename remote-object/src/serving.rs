@@ -6,25 +6,28 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, Return, Root, Selector, ToParent};
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::id::{CallId, FrameId, LentId, ProcessId};
-use remote_protocol::limits::REVOKED;
+use remote_protocol::limits::{CALL, REVOKED};
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
-use remote_protocol::service::{Abuse, Alive, Answer, Notify, NotifyError, Service};
+use remote_protocol::service::{Abuse, Alive, Answer, ArrivedOutcome, Notify, NotifyError, RunError, Service};
 use remote_protocol::value::{self, ReferenceKind, Value};
 
 use crate::callback::{AnyCallback, CallbackError};
+use crate::calling::Returned;
 use crate::exports::{FindFrame, Roots};
+use crate::function::{self, AnyFunction, Returning};
 use crate::invocation::{Arguments, Asker, Invocation};
 use crate::leaks::{Census, Place, ProcessLeaks, Via};
 use crate::object::{Key, Object, Wanted};
 use crate::policy::{Access, Decision, Filters};
 use crate::scope::{Arrival, Receiver, Sending, undo};
 use crate::table::{Arrivals, Held, Lent, LentError};
+use crate::waits::{self, Activity, UnderWay};
 
 /// What one process has been lent, and what is held of it.
 pub(crate) struct Serving {
@@ -39,8 +42,7 @@ pub(crate) struct Serving {
     tables: Mutex<Tables>,
     /// Objects that may be lent at any time, and callbacks that may be held.
     limit: usize,
-    /// The methods that are being served at this moment; as many as the process has lanes, at most.
-    under_way: Mutex<Vec<String>>,
+    under_way: UnderWay,
     closed: AtomicBool,
 }
 
@@ -82,7 +84,7 @@ impl Serving {
             child,
             tables: Mutex::new(tables),
             limit,
-            under_way: Mutex::default(),
+            under_way: UnderWay::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -148,13 +150,22 @@ impl Serving {
     }
 
     /// A method begins to be served; it ends when what this gives is dropped.
-    pub(crate) fn begin(self: &Arc<Self>, method: &str) -> UnderWay {
-        self.under_way_now().push(method.to_owned());
-        UnderWay { serving: Arc::clone(self), method: method.to_owned() }
+    pub(crate) fn begin(self: &Arc<Self>, method: &str) -> Begun {
+        Begun { serving: Arc::clone(self), number: self.under_way.serve(method) }
     }
 
-    fn under_way_now(&self) -> MutexGuard<'_, Vec<String>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the parent's threads do for the process.
+    pub(crate) fn activities(&self) -> (ProcessId, Vec<Activity>) {
+        (self.process, self.under_way.activities())
+    }
+
+    /// Who waits for whom, from a wait for a function of the process on.
+    fn chain(&self, wait: u64) -> String {
+        let processes = match self.roots.upgrade() {
+            Some(roots) => roots.activities(),
+            None => vec![self.activities()],
+        };
+        waits::chain(wait, &processes)
     }
 
     /// Takes back a reference that was not sent after all.
@@ -219,37 +230,59 @@ impl Serving {
                 object.map(Arrival::Object).ok_or_else(|| format!("there is no object {id} for this process"))
             }
             Reference::Callback { id, made_at } => {
-                let mut tables = self.tables();
-                if tables.callbacks.len() >= self.limit && !tables.callbacks.contains(id) {
-                    drop(tables);
-                    self.child.release(Release { id, count: 1 });
-                    return Err(format!("more than {} callbacks of one process", self.limit));
-                }
-                let Tables { callbacks, places, .. } = &mut *tables;
-                let mut many = None;
-                let held = callbacks.arrive(id, || {
-                    let place = place(places, made_at);
-                    many = place.add();
-                    HeldCallback {
-                        id,
-                        place,
-                        via: via.clone(),
-                        since: Instant::now(),
-                        revoked: AtomicBool::new(false),
-                        serving: Arc::clone(self),
-                        arrivals: Arrivals::default(),
-                    }
-                });
-                drop(tables);
-                if let Some(count) = many {
-                    let (process, made_at) = (self.process, held.location());
-                    tracing::warn!(%process, %made_at, count, "callbacks that were made at one place pile up");
-                }
-                Ok(Arrival::Callback(AnyCallback::Held(held), Encoding::Typed))
+                Ok(Arrival::Callback(AnyCallback::Held(self.hold(id, made_at, via, false)?), Encoding::Typed))
+            }
+            Reference::Function { id, made_at } => {
+                Ok(Arrival::Function(AnyFunction::Held(self.hold(id, made_at, via, true)?), Encoding::Typed))
+            }
+            Reference::Returning { result, made_at } => {
+                let returning = Returning { made_at: made_at.into_owned(), result: Ok(result.0.into_owned()) };
+                Ok(Arrival::Function(AnyFunction::Returning(Arc::new(returning)), Encoding::Typed))
             }
         };
         let resolved: Vec<_> = references.into_iter().map(resolve).collect();
         resolved.into_iter().collect()
+    }
+
+    /// Counts a callback or function that has arrived.
+    fn hold(
+        self: &Arc<Self>,
+        id: LentId,
+        made_at: Location<'_>,
+        via: &Via,
+        returns: bool,
+    ) -> Result<Arc<HeldCallback>, String> {
+        let mut tables = self.tables();
+        if tables.callbacks.len() >= self.limit && !tables.callbacks.contains(id) {
+            drop(tables);
+            self.child.release(Release { id, count: 1 });
+            return Err(format!("more than {} callbacks of one process", self.limit));
+        }
+        let Tables { callbacks, places, .. } = &mut *tables;
+        let mut many = None;
+        let held = callbacks.arrive(id, || {
+            let place = place(places, made_at);
+            many = place.add();
+            HeldCallback {
+                id,
+                place,
+                via: via.clone(),
+                since: Instant::now(),
+                revoked: AtomicBool::new(false),
+                returns,
+                serving: Arc::clone(self),
+                arrivals: Arrivals::default(),
+            }
+        });
+        drop(tables);
+        if let Some(count) = many {
+            let (process, made_at) = (self.process, held.location());
+            tracing::warn!(%process, %made_at, count, "callbacks that were made at one place pile up");
+        }
+        if held.returns != returns {
+            return Err(format!("{id} is a callback and a function"));
+        }
+        Ok(held)
     }
 
     fn call(self: &Arc<Self>, call: Call<'_>, answer: &mut dyn Answer) {
@@ -380,18 +413,15 @@ impl Serving {
     }
 }
 
-/// A method that is being served.
-pub(crate) struct UnderWay {
+/// Something that a thread is in the midst of, until this is dropped.
+pub(crate) struct Begun {
     serving: Arc<Serving>,
-    method: String,
+    number: u64,
 }
 
-impl Drop for UnderWay {
+impl Drop for Begun {
     fn drop(&mut self) {
-        let mut under_way = self.serving.under_way_now();
-        if let Some(index) = under_way.iter().position(|method| *method == self.method) {
-            under_way.swap_remove(index);
-        }
+        self.serving.under_way.end(self.number);
     }
 }
 
@@ -402,6 +432,8 @@ impl Service for ProcessService {
     fn handle(&self, message: ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Abuse> {
         match message {
             ToParent::Call(call) => self.0.call(call, answer),
+            // Handed to `arrived` by whoever receives it.
+            ToParent::Result(_) => {}
             ToParent::Release(releases) => return self.0.release(&releases),
             // The parent's own business.
             ToParent::Released { .. } => {}
@@ -417,8 +449,24 @@ impl Service for ProcessService {
         self.0.alive_by_kind()
     }
 
+    fn arrived(&self, outcome: Outcome<'_>) -> ArrivedOutcome {
+        let returned: Arrived = match outcome {
+            Outcome::Done(payload) => {
+                let arrivals = self.0.arrive(payload.references, &Via::Result);
+                Ok(arrivals.map(|arrivals| (payload.bytes.0.into_owned(), arrivals)))
+            }
+            // Functions return no error of their own; what such an error refers to is given back.
+            Outcome::Failed { report, error } => {
+                drop(self.0.arrive(error.references, &Via::Result));
+                Err(CallError::Failed(*report))
+            }
+            Outcome::Refused(error) => Err(*error),
+        };
+        Box::new(returned)
+    }
+
     fn under_way(&self) -> Vec<String> {
-        self.0.under_way_now().iter().map(ToString::to_string).collect()
+        self.0.under_way.methods()
     }
 
     fn close(&self) {
@@ -461,7 +509,10 @@ pub(crate) fn respond(answer: &mut dyn Answer, call: CallId, outcome: Outcome<'_
     }
 }
 
-/// A callback of a child.
+/// The outcome of a function: its result, unless that refers to what it cannot, or why there is none.
+type Arrived = Result<Result<Returned, String>, CallError>;
+
+/// A callback or function of a child.
 pub(crate) struct HeldCallback {
     id: LentId,
     place: Arc<Place>,
@@ -469,6 +520,8 @@ pub(crate) struct HeldCallback {
     since: Instant,
     /// The child has said that its closure is gone.
     revoked: AtomicBool,
+    /// Whether it is a function.
+    returns: bool,
     serving: Arc<Serving>,
     arrivals: Arrivals,
 }
@@ -504,6 +557,70 @@ impl HeldCallback {
                 _ => CallbackError::Detached { made_at: self.location().to_string() },
             }
         })
+    }
+}
+
+impl HeldCallback {
+    /// How long to wait for it when nothing is said.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.serving.child.call_deadline()
+    }
+
+    /// Sends the child an encoded argument and waits for the result.
+    pub(crate) fn run(
+        &self,
+        form: Encoding,
+        bytes: &[u8],
+        sending: Sending,
+        within: Duration,
+    ) -> Result<Returned, CallError> {
+        let serving = &self.serving;
+        let references = sending.references.clone();
+        if self.revoked.load(Ordering::Acquire) {
+            undo(&self.receiver(), references);
+            return Err(CallError::NoSuchFunction { function: function::name(self.location()) });
+        }
+        let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
+        let waiting = Begun { serving: Arc::clone(serving), number: serving.under_way.wait(self.location()) };
+        let now = Instant::now();
+        // A time that is too far away for the clock is as good as the default.
+        let deadline = now.checked_add(within).unwrap_or(now + CALL);
+        let name = || function::name(self.location());
+        let error = match serving.child.run(self.id, form, argument, deadline) {
+            Ok(outcome) => return self.read(outcome),
+            Err(error) => error,
+        };
+        if !matches!(error, RunError::Disconnected | RunError::Deadline) {
+            undo(&self.receiver(), references);
+        }
+        Err(match error {
+            RunError::Deadline => {
+                CallError::Deadline { method: name(), after: within, waits: serving.chain(waiting.number) }
+            }
+            RunError::TooDeep { limit } => CallError::TooDeep { function: name(), limit },
+            RunError::Busy { .. } => CallError::Busy { method: name(), reason: error.to_string() },
+            RunError::Unsent(NotifyError::TooLong { .. }) => {
+                CallError::Arguments { method: name(), reason: error.to_string() }
+            }
+            _ => CallError::Disconnected { method: name() },
+        })
+    }
+
+    fn read(&self, outcome: ArrivedOutcome) -> Result<Returned, CallError> {
+        let failed = |reason| CallError::Result { method: function::name(self.location()), reason };
+        let outcome: Box<dyn Any> = outcome;
+        let Ok(arrived) = outcome.downcast::<Arrived>() else {
+            return Err(failed("what it refers to cannot be resolved".to_owned()));
+        };
+        arrived
+            .map_err(|error| match error {
+                // The child may not know it any more; we do.
+                CallError::NoSuchFunction { .. } => {
+                    CallError::NoSuchFunction { function: function::name(self.location()) }
+                }
+                error => error,
+            })?
+            .map_err(failed)
     }
 }
 

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use remote_protocol::call::{Invoke, Release};
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError};
-use remote_protocol::id::{FrameId, LaneId, LoaderId, ProcessId};
+use remote_protocol::id::{FrameId, LaneId, LentId, LoaderId, ProcessId};
+use remote_protocol::limits::CALL;
 use remote_protocol::link::{self, Link, SendError, Waker};
 use remote_protocol::message::{Event, ToChild};
+use remote_protocol::payload::{Encoding, Payload};
 use remote_protocol::record::Budget;
 use remote_protocol::releases::Due;
-use remote_protocol::service::{Notify, NotifyError, Serve, Service};
+use remote_protocol::service::{ArrivedOutcome, Notify, NotifyError, RunError, Serve, Service};
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Session;
 use shared_child::SharedChild;
@@ -28,11 +30,15 @@ use crate::pump::Pump;
 use crate::watchdog::Watchdog;
 
 mod ending;
+mod functions;
+mod invocations;
 mod pulse;
+pub(crate) mod reading;
 pub(crate) mod waiting;
 
 use ending::Ending;
 use pulse::Pulse;
+use reading::Reading;
 use waiting::Waiting;
 
 /// The parent's end of what joins it with one process.
@@ -42,6 +48,8 @@ pub(crate) struct Connection {
     state: Mutex<State>,
     link: OnceLock<Arc<dyn Link>>,
     waker: OnceLock<Waker>,
+    /// Who reads the main lane.
+    pub(crate) reading: Reading,
     /// What the lanes other than the main one share.
     pub(crate) lane_budget: Budget,
     pump: Option<Arc<Pump>>,
@@ -75,13 +83,21 @@ pub(crate) enum Local {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ProcessId, session: Session, pump: Option<Arc<Pump>>, watchdog: Arc<Watchdog>) -> Arc<Self> {
+    /// `kept` is how many bytes may be kept for the driver while others read.
+    pub(crate) fn new(
+        id: ProcessId,
+        session: Session,
+        kept: usize,
+        pump: Option<Arc<Pump>>,
+        watchdog: Arc<Watchdog>,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|weak| Self {
             id,
             weak: Weak::clone(weak),
             state: Mutex::new(State { session, outlet: None }),
             link: OnceLock::new(),
             waker: OnceLock::new(),
+            reading: Reading::new(kept),
             lane_budget: Budget::default(),
             pump,
             waiting: Waiting::default(),
@@ -342,6 +358,11 @@ impl Connection {
 
     pub(crate) fn push_local(&self, local: Local) {
         lock(&self.local).push_back(local);
+        self.wake();
+    }
+
+    /// Wakes whoever reads.
+    fn wake(&self) {
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }
@@ -440,6 +461,21 @@ impl Notify for WeakNotify {
     fn invoke(&self, invoke: Invoke<'_>) -> Result<(), NotifyError> {
         let Some(connection) = self.connection.upgrade() else { return Err(NotifyError::Gone) };
         connection.try_command(|session| session.invoke(invoke))
+    }
+
+    fn run(
+        &self,
+        function: LentId,
+        form: Encoding,
+        argument: Payload<'_>,
+        deadline: Instant,
+    ) -> Result<ArrivedOutcome, RunError> {
+        let Some(connection) = self.connection.upgrade() else { return Err(NotifyError::Gone.into()) };
+        connection.run(function, form, argument, deadline)
+    }
+
+    fn call_deadline(&self) -> Duration {
+        self.connection.upgrade().map_or(CALL, |connection| connection.with_session(|session| session.deadline()))
     }
 
     fn release(&self, release: Release) {

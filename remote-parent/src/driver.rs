@@ -1,4 +1,5 @@
 use std::iter;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use remote_protocol::message::{Event, Target, ToParent};
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Received;
 
+use crate::connection::reading::{ForDriver, Turn};
 use crate::connection::{Connection, Local};
 use crate::detach::DetachReason;
 use crate::frame::{self, Frame, FrameOptions};
@@ -37,12 +39,13 @@ impl Driver {
         Self { process }
     }
 
-    pub(crate) fn run(self, mut inlet: Inlet, attach: Turns<Process>) {
+    pub(crate) fn run(self, inlet: Inlet, attach: Turns<Process>) {
         let name = self.process.options().name.as_deref().unwrap_or("unnamed");
         let _span = tracing::info_span!("process", id = %self.process.id(), name).entered();
         self.connection().ending.set_driver();
+        self.connection().reading.start(inlet);
         self.tell(move |driver| driver.tell_attach(attach));
-        match contain(|| self.handle_all(&mut inlet)) {
+        match contain(|| self.handle_all()) {
             Ok(Ok(())) => {}
             Ok(Err(violation)) => self.connection().violated(violation),
             Err(panic) => {
@@ -52,7 +55,7 @@ impl Driver {
                 self.connection().close_link();
             }
         }
-        drop(inlet);
+        self.connection().reading.end();
         self.finish();
     }
 
@@ -76,29 +79,61 @@ impl Driver {
     }
 
     /// Handles what arrives, until the link is closed.
-    fn handle_all(&self, inlet: &mut Inlet) -> Result<(), Violation> {
+    fn handle_all(&self) -> Result<(), Violation> {
+        let reading = &self.connection().reading;
         loop {
             self.run_local();
-            let next = match inlet.next(Some(Instant::now())) {
-                Err(Pause::TimedOut) => {
+            let next = match reading.next(false) {
+                ForDriver::Nothing => {
                     self.connection().rest();
-                    inlet.next(None)
+                    reading.next(true)
                 }
                 next => next,
             };
-            let message = match next {
-                Ok(message) => message,
-                Err(Pause::Woken | Pause::TimedOut) => continue,
-                Err(Pause::Closed) => return Ok(()),
-                Err(Pause::Violation(violation)) => return Err(violation),
-            };
+            match next {
+                ForDriver::Turn(turn) => {
+                    if self.read(turn)?.is_break() {
+                        return Ok(());
+                    }
+                }
+                ForDriver::Deferred(message) => {
+                    self.run_local();
+                    self.handle(codec::decode(&message)?)?;
+                    reading.recycle(message);
+                }
+                ForDriver::Woken | ForDriver::Nothing => {}
+                ForDriver::Closed => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads the next message, and handles it if it is for this thread. Breaks at the end of the link.
+    fn read(&self, mut turn: Turn<'_>) -> Result<ControlFlow<()>, Violation> {
+        let next = match turn.next(Some(Instant::now())) {
+            Err(Pause::TimedOut) => {
+                self.connection().rest();
+                turn.next(None)
+            }
+            next => next,
+        };
+        let message = match next {
+            Ok(message) => message,
+            Err(Pause::Woken | Pause::TimedOut) => return Ok(ControlFlow::Continue(())),
+            Err(Pause::Closed) => return Ok(ControlFlow::Break(())),
+            Err(Pause::Violation(violation)) => return Err(violation),
+        };
+        let decoded = codec::decode(&message)?;
+        log::received(self.process.id(), &decoded, message.len());
+        let sorted = self.connection().sort(decoded, message.len())?;
+        // Others may read while this one is handled.
+        drop(turn);
+        if let Some(decoded) = sorted {
             // What was begun before this message was sent comes before it.
             self.run_local();
-            let decoded = codec::decode(&message)?;
-            log::received(self.process.id(), &decoded, message.len());
             self.handle(decoded)?;
-            inlet.recycle(message);
         }
+        self.connection().reading.recycle(message);
+        Ok(ControlFlow::Continue(()))
     }
 
     fn handle(&self, message: ToParent<'_>) -> Result<(), Violation> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use remote_protocol::id::{FrameId, LoaderId, ProcessId};
+use remote_protocol::limits::inbox_bytes;
 use remote_protocol::listeners::Turn;
 use remote_protocol::message::Event;
 use remote_protocol::module::ModulePath;
@@ -113,7 +114,9 @@ impl Hub {
             deadline: self.options.deadlines.call,
             ..Settings::default()
         };
-        let connection = Connection::new(id, Session::new(id, settings), self.pump.clone(), Arc::clone(&self.watchdog));
+        let kept = inbox_bytes(self.options.window);
+        let connection =
+            Connection::new(id, Session::new(id, settings), kept, self.pump.clone(), Arc::clone(&self.watchdog));
         for loader in members.loaders.values() {
             loader.open_in(&connection);
         }

@@ -71,6 +71,8 @@ pub(crate) fn receive(
                 }
             });
         }
+        // Each is sorted out before it comes here.
+        call::ToParent::Result(result) => return Err(Violation::NoSuchInvocation(result.invocation)),
         message @ (call::ToParent::Release(_) | call::ToParent::Released { .. } | call::ToParent::Revoked { .. }) => {
             let mut answer = answer.clone();
             pump.execute(move || handle_alone(&on_pump, message, &mut answer));
@@ -80,7 +82,7 @@ pub(crate) fn receive(
 }
 
 /// Handles a message where nobody else would see a violation.
-fn handle_alone(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn Answer) {
+pub(crate) fn handle_alone(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn Answer) {
     if let Err(violation) = handle(connection, message, answer) {
         connection.violated(violation);
     }
@@ -110,6 +112,7 @@ fn handle(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn
             let _ = answer.send(Return { call: call.id, outcome: Outcome::Refused(error) });
             Ok(())
         }
+        (None, call::ToParent::Result(result)) => Err(Violation::NoSuchInvocation(result.invocation)),
         // Nothing was lent.
         (None, call::ToParent::Release(releases)) => match releases.first() {
             Some(Release { id, count }) => Err(Abuse::Release { id: *id, count: *count, lent: 0 }.into()),

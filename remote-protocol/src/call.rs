@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CallId, FrameId, LentId};
+use crate::id::{CallId, FrameId, InvocationId, LentId};
 use crate::payload::{Encoding, Fingerprint, Payload};
 
 mod error;
@@ -20,6 +20,9 @@ pub enum ToParent<'a> {
     /// Asks for something, and waits for the return.
     #[serde(borrow)]
     Call(Call<'a>),
+    /// Answers a [`Run`].
+    #[serde(borrow)]
+    Result(FunctionResult<'a>),
     /// Gives objects back.
     #[serde(borrow)]
     Release(Cow<'a, [Release]>),
@@ -41,7 +44,8 @@ impl ToParent<'_> {
     #[must_use]
     pub fn into_owned(self) -> ToParent<'static> {
         match self {
-            Self::Call(call) => ToParent::Call(Call { id: call.id, request: call.request.into_owned() }),
+            Self::Call(call) => ToParent::Call(call.into_owned()),
+            Self::Result(result) => ToParent::Result(result.into_owned()),
             Self::Release(releases) => ToParent::Release(Cow::Owned(releases.into_owned())),
             Self::Released { batches } => ToParent::Released { batches },
             Self::Revoked { callbacks } => ToParent::Revoked { callbacks },
@@ -58,6 +62,9 @@ pub enum ToChild<'a> {
     /// Calls a callback.
     #[serde(borrow)]
     Invoke(Invoke<'a>),
+    /// Calls a function, and waits for its result.
+    #[serde(borrow)]
+    Run(Run<'a>),
     /// Gives callbacks back.
     #[serde(borrow)]
     Release(Cow<'a, [Release]>),
@@ -75,6 +82,7 @@ impl ToChild<'_> {
         match self {
             Self::Return(answer) => ToChild::Return(answer.into_owned()),
             Self::Invoke(invoke) => ToChild::Invoke(invoke.into_owned()),
+            Self::Run(run) => ToChild::Run(run.into_owned()),
             Self::Release(releases) => ToChild::Release(Cow::Owned(releases.into_owned())),
             Self::Released { batches } => ToChild::Released { batches },
         }
@@ -86,9 +94,19 @@ impl ToChild<'_> {
 pub struct Call<'a> {
     /// What the return will name.
     pub id: CallId,
+    /// The function that makes the call, where one does: the parent's thread that waits for its result serves the call.
+    pub during: Option<InvocationId>,
     /// What is asked for.
     #[serde(borrow)]
     pub request: Request<'a>,
+}
+
+impl Call<'_> {
+    /// The same call, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Call<'static> {
+        Call { id: self.id, during: self.during, request: self.request.into_owned() }
+    }
 }
 
 /// What a call asks for.
@@ -309,6 +327,48 @@ impl Invoke<'_> {
     #[must_use]
     pub fn into_owned(self) -> Invoke<'static> {
         Invoke { callback: self.callback, form: self.form, argument: self.argument.into_owned() }
+    }
+}
+
+/// Calls a function of the child, which answers with a [`FunctionResult`]: at once when its loop thread waits in a call of its own, else
+/// in its turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run<'a> {
+    /// What the result will name.
+    pub invocation: InvocationId,
+    /// The function.
+    pub function: LentId,
+    /// How the argument is encoded, and how the result has to be.
+    pub form: Encoding,
+    /// The argument.
+    #[serde(borrow)]
+    pub argument: Payload<'a>,
+}
+
+impl Run<'_> {
+    /// The same message, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Run<'static> {
+        let Self { invocation, function, form, argument } = self;
+        Run { invocation, function, form, argument: argument.into_owned() }
+    }
+}
+
+/// Answers a [`Run`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FunctionResult<'a> {
+    /// Which.
+    pub invocation: InvocationId,
+    /// How it went.
+    #[serde(borrow)]
+    pub outcome: Outcome<'a>,
+}
+
+impl FunctionResult<'_> {
+    /// The same result, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> FunctionResult<'static> {
+        FunctionResult { invocation: self.invocation, outcome: self.outcome.into_owned() }
     }
 }
 

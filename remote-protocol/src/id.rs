@@ -124,6 +124,16 @@ impl fmt::Display for CallId {
     }
 }
 
+/// One run of a child's function that the parent waits for, until its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InvocationId(pub u32);
+
+impl fmt::Display for InvocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Something lent to the peer: a slot of the lender's table, and which of the slot's successive tenants is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LentId {

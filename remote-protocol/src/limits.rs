@@ -52,6 +52,13 @@ const RELEASE_BYTES: usize = 15;
 /// Callbacks that one message revokes: the parent goes through them under a lock. More take more messages.
 pub const REVOKED: usize = 1024;
 
+/// How deep functions may nest on one thread, each called by a method that another one called: enough for what people can follow, and
+/// little enough for any thread's stack.
+pub const NESTED_FUNCTIONS: usize = 16;
+
+/// Functions of one process that the parent waits for, or has given up and the process has not answered, at any time.
+pub const INVOCATIONS: usize = 64;
+
 /// The longest name of an event, module, member or export, in bytes. Names are kept by whoever listens to them.
 pub const NAME_BYTES: usize = 1024;
 

@@ -100,6 +100,7 @@ impl ToChild<'_> {
             Self::OpenFrame { frame, .. } | Self::CloseFrame { frame } => format!("frame {frame}"),
             Self::Object(call::ToChild::Return(answer)) => format!("call {}", answer.call),
             Self::Object(call::ToChild::Invoke(invoke)) => format!("callback {}", invoke.callback),
+            Self::Object(call::ToChild::Run(run)) => format!("{} of function {}", run.invocation, run.function),
             Self::Object(call::ToChild::Release(releases)) => released("callback", releases),
             Self::Object(call::ToChild::Released { batches }) => batches.to_string(),
             Self::Handled { cost } => cost.to_string(),
@@ -121,6 +122,7 @@ impl ToChild<'_> {
             Self::CloseFrame { .. } => "CloseFrame",
             Self::Object(call::ToChild::Return(_)) => "Return",
             Self::Object(call::ToChild::Invoke(_)) => "Invoke",
+            Self::Object(call::ToChild::Run(_)) => "Run",
             Self::Object(call::ToChild::Release(_)) => "Release",
             Self::Object(call::ToChild::Released { .. }) => "Released",
             Self::Handled { .. } => "Handled",
@@ -201,10 +203,8 @@ impl ToParent<'_> {
             Self::Event(event) => event.subject(),
             Self::Unloaded { loader } => format!("loader {loader}"),
             Self::RegisterFrame { frame, .. } | Self::FrameClosed { frame } => format!("frame {frame}"),
-            Self::Object(call::ToParent::Call(call)) => match &call.request {
-                call::Request::Lookup { root, .. } => format!("{} for {root}", call.id),
-                call::Request::Method { object, .. } => format!("{} of object {object}", call.id),
-            },
+            Self::Object(call::ToParent::Call(call)) => call_subject(call),
+            Self::Object(call::ToParent::Result(result)) => format!("invocation {}", result.invocation),
             Self::Object(call::ToParent::Release(releases)) => released("object", releases),
             Self::Object(call::ToParent::Released { batches }) => batches.to_string(),
             Self::Object(call::ToParent::Revoked { callbacks }) => format!("{} callbacks", callbacks.len()),
@@ -224,6 +224,7 @@ impl ToParent<'_> {
             Self::RegisterFrame { .. } => "RegisterFrame",
             Self::FrameClosed { .. } => "FrameClosed",
             Self::Object(call::ToParent::Call(_)) => "Call",
+            Self::Object(call::ToParent::Result(_)) => "Result",
             Self::Object(call::ToParent::Release(_)) => "Release",
             Self::Object(call::ToParent::Released { .. }) => "Released",
             Self::Object(call::ToParent::Revoked { .. }) => "Revoked",
@@ -408,6 +409,14 @@ fn released(what: &str, releases: &[call::Release]) -> String {
         [] => String::new(),
         [release] => format!("{what} {} × {}", release.id, release.count),
         [release, more @ ..] => format!("{what} {} × {} and {} more", release.id, release.count, more.len()),
+    }
+}
+
+fn call_subject(call: &call::Call<'_>) -> String {
+    let during = call.during.map(|invocation| format!(" during {invocation}")).unwrap_or_default();
+    match &call.request {
+        call::Request::Lookup { root, .. } => format!("{} for {root}{during}", call.id),
+        call::Request::Method { object, .. } => format!("{} of object {object}{during}", call.id),
     }
 }
 

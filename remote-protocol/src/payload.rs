@@ -40,7 +40,7 @@ impl Payload<'_> {
 }
 
 /// One thing lent to the peer, or one thing of the peer's given back to it. Which of the two, its kind says: objects
-/// live in the parent, callbacks in a child.
+/// live in the parent, callbacks and functions in a child.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reference<'a> {
     /// An object of the parent.
@@ -61,6 +61,23 @@ pub enum Reference<'a> {
         #[serde(borrow)]
         made_at: Location<'a>,
     },
+    /// A function of the child: a callback that returns.
+    Function {
+        /// The function.
+        id: LentId,
+        /// Where in the child's source it was made.
+        #[serde(borrow)]
+        made_at: Location<'a>,
+    },
+    /// A function whose result is known: it is called where it is.
+    Returning {
+        /// The result, encoded as what it is.
+        #[serde(borrow)]
+        result: CowBytes<'a>,
+        /// Where in the source it was made.
+        #[serde(borrow)]
+        made_at: Location<'a>,
+    },
 }
 
 impl Reference<'_> {
@@ -74,6 +91,11 @@ impl Reference<'_> {
                 Reference::ObjectOf { id, interfaces }
             }
             Self::Callback { id, made_at } => Reference::Callback { id, made_at: made_at.into_owned() },
+            Self::Function { id, made_at } => Reference::Function { id, made_at: made_at.into_owned() },
+            Self::Returning { result, made_at } => Reference::Returning {
+                result: CowBytes(Cow::Owned(result.0.into_owned())),
+                made_at: made_at.into_owned(),
+            },
         }
     }
 
@@ -83,6 +105,7 @@ impl Reference<'_> {
         match self {
             Self::Object(_) | Self::ObjectOf { .. } => "object",
             Self::Callback { .. } => "callback",
+            Self::Function { .. } | Self::Returning { .. } => "function",
         }
     }
 }

@@ -3,14 +3,16 @@
 //! A side knows how to move messages and when; what an object, a reference or a callback is, it does not know. The object
 //! layer gives each side something to hand its messages to, and gets something to send and wait with.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::call::{Invoke, Outcome, Release, Request, Return, ToParent};
+use crate::call::{Invoke, Outcome, Release, Request, Return, Run, ToParent};
 use crate::endpoint::OutletError;
 use crate::id::{CallId, LentId, ProcessId};
+use crate::payload::{Encoding, Payload};
 
 /// What the parent serves objects with.
 pub trait Serve: Send + Sync {
@@ -31,6 +33,12 @@ pub trait Service: Send + Sync {
     /// What is alive between the parent and the process, for diagnostics.
     fn alive(&self) -> Alive;
 
+    /// Takes the outcome of a function before anything that the child said after it is handled: what it refers to is resolved now, for it may
+    /// be given back next. On the thread that receives, so it must neither block nor call the application.
+    ///
+    /// Whoever called the function gets what this gives, from [`Notify::run`]; if nobody waits any more, it is dropped.
+    fn arrived(&self, outcome: Outcome<'_>) -> ArrivedOutcome;
+
     /// The methods that are being served at this moment, for diagnostics.
     fn under_way(&self) -> Vec<String>;
 
@@ -46,6 +54,9 @@ pub struct Alive {
     /// How many callbacks of the process the parent has, by where they were made.
     pub callbacks: BTreeMap<String, usize>,
 }
+
+/// The outcome of a function, as the object layer keeps it. Dropping it may run code of the application.
+pub type ArrivedOutcome = Box<dyn Any + Send>;
 
 /// Sends the return of a call on the lane the call came by.
 pub trait Answer {
@@ -65,6 +76,27 @@ pub trait Notify: fmt::Debug + Send + Sync {
     ///
     /// [`NotifyError`]; nothing was sent.
     fn invoke(&self, invoke: Invoke<'_>) -> Result<(), NotifyError>;
+
+    /// Calls a function and waits for its result; gives what [`Service::arrived`] made of it.
+    ///
+    /// # Blocking
+    ///
+    /// Until the result is there, the process is gone or `deadline` has passed. Meanwhile this thread serves the calls that the function
+    /// makes.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`].
+    fn run(
+        &self,
+        function: LentId,
+        form: Encoding,
+        argument: Payload<'_>,
+        deadline: Instant,
+    ) -> Result<ArrivedOutcome, RunError>;
+
+    /// How long to wait for a function when nothing is said.
+    fn call_deadline(&self) -> Duration;
 
     /// Gives callbacks back. A process that is gone is no error.
     fn release(&self, release: Release);
@@ -88,6 +120,33 @@ pub enum NotifyError {
     /// Too much lies unhandled in the process.
     #[error(transparent)]
     Backlog(#[from] crate::window::Full),
+}
+
+/// Why a function has no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Nothing was sent.
+    #[error(transparent)]
+    Unsent(#[from] NotifyError),
+    /// Nothing was sent: so many functions of the process are unanswered.
+    #[error("{limit} functions of the process are unanswered")]
+    Busy {
+        /// How many may be.
+        limit: usize,
+    },
+    /// Nothing was sent: so many functions are waited for on this thread.
+    #[error("functions nest at most {limit} deep")]
+    TooDeep {
+        /// How many may be.
+        limit: usize,
+    },
+    /// The process went.
+    #[error("disconnected")]
+    Disconnected,
+    /// No result came in time; one that comes later is dropped.
+    #[error("no result in time")]
+    Deadline,
 }
 
 /// A message about objects that no honest child sends.
@@ -121,7 +180,7 @@ pub trait Caller: fmt::Debug + Send + Sync {
     /// # Blocking
     ///
     /// Until the return is there, the link is closed or `within` has passed. On the loop thread nothing but
-    /// that, credit and late returns is handled meanwhile.
+    /// that, functions, credit and late returns is handled meanwhile.
     ///
     /// # Errors
     ///
@@ -165,14 +224,23 @@ pub enum CallFailure {
     Unencodable,
 }
 
-/// What a child's loop hands the messages of the parent to that concern its callbacks. All on the loop thread.
+/// What a child's loop hands the messages of the parent to that concern its callbacks and functions. All on the loop thread.
 pub trait Callbacks {
     /// Calls a callback.
     fn invoke(&self, invoke: Invoke<'_>);
 
+    /// Calls a function, and answers with its outcome, once. Functions nest: while one waits in a call, another may be called.
+    fn run(&self, run: Run<'_>, answer: Respond<'_>);
+
+    /// Answers that a function is not called, for functions are `limit` deep already.
+    fn refuse(&self, run: Run<'_>, limit: usize, answer: Respond<'_>);
+
     /// The parent gives callbacks back.
     fn release(&self, release: Release);
 }
+
+/// Sends the outcome of a function. An error says that nothing was sent.
+pub type Respond<'a> = &'a mut dyn FnMut(Outcome<'_>) -> Result<(), OutletError>;
 
 /// Told of returns that nobody waits for any more, on the thread that found them. What they refer to has to be given back.
 pub trait LateReturns: fmt::Debug + Send + Sync {

@@ -6,6 +6,7 @@ pub mod bodies;
 pub mod dynamic;
 pub mod gate;
 pub mod interfaces;
+pub mod mill;
 pub mod modules;
 pub mod objects;
 pub mod raw;

@@ -15,6 +15,7 @@ pub mod dynamic;
 pub mod ending;
 pub mod flood;
 pub mod frames;
+pub mod functions;
 pub mod loading;
 pub mod misuse;
 pub mod mortal;

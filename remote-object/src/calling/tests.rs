@@ -31,6 +31,18 @@ impl Loop for Told {
         true
     }
 
+    fn run(
+        &self,
+        _id: LentId,
+        name: String,
+        _form: Encoding,
+        _argument: Vec<u8>,
+        _arrivals: Vec<Arrival>,
+        _within: Duration,
+    ) -> Result<Returned, CallError> {
+        Err(CallError::NoSuchFunction { function: name })
+    }
+
     fn forget(&self, id: LentId) {
         self.forgotten.lock().unwrap().push(id);
     }

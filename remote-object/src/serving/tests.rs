@@ -16,6 +16,20 @@ impl Notify for Told {
         Ok(())
     }
 
+    fn run(
+        &self,
+        function: LentId,
+        _form: Encoding,
+        _argument: Payload<'_>,
+        _deadline: Instant,
+    ) -> Result<ArrivedOutcome, RunError> {
+        unreachable!("function {function} is not called")
+    }
+
+    fn call_deadline(&self) -> Duration {
+        CALL
+    }
+
     fn release(&self, release: Release) {
         self.released.lock().unwrap().push(release);
     }

@@ -101,12 +101,36 @@ pub enum CallError {
         method: String,
     },
     /// No answer came in time. The method may still be running.
-    #[error("no answer from `{method}` within {after:?}")]
+    #[error("no answer from `{method}` within {after:?}{}{waits}", if waits.is_empty() { "" } else { ": " })]
     Deadline {
-        /// The method.
+        /// The method or function.
         method: String,
         /// How long was waited.
         after: Duration,
+        /// Who waits for whom, as far as the parent knows; empty where the parent was not asked.
+        waits: String,
+    },
+    /// The call was not made: too much is unanswered already.
+    #[error("`{method}` was not called: {reason}")]
+    Busy {
+        /// The method or function.
+        method: String,
+        /// What there is too much of.
+        reason: String,
+    },
+    /// Functions were nested too deep, each called by a method that another one called.
+    #[error("`{function}` was not called: functions nest at most {limit} deep")]
+    TooDeep {
+        /// The function.
+        function: String,
+        /// How deep they may nest.
+        limit: usize,
+    },
+    /// The function is gone: its loader was unloaded, or its process has ended.
+    #[error("`{function}` is gone")]
+    NoSuchFunction {
+        /// The function.
+        function: String,
     },
     /// The parent exports no objects at all to this process.
     #[error("the parent exports no objects, asked for {asked}")]

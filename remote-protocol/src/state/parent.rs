@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use crate::call::{self, Invoke, Release};
+use crate::call::{self, Invoke, Release, Run};
 use crate::id::{FrameId, LoaderId, ProcessId};
 use crate::limits;
 use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
@@ -238,6 +238,25 @@ impl Session {
         Ok(self.send_or_hold(ToChild::Object(call::ToChild::Invoke(invoke))))
     }
 
+    /// Calls a function of the child. One that waits in a call can still be called while it is asked to close; any other then ends
+    /// without an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`NotifyError`] when the process is gone, or the argument is too long.
+    pub fn run<'a>(&mut self, run: Run<'a>) -> Result<Option<ToChild<'a>>, NotifyError> {
+        // References lie beside the bytes, in the same message.
+        let references = run.argument.references.len().saturating_mul(limits::MESSAGE_COST);
+        let length = run.argument.bytes.0.len().saturating_add(references);
+        if length > limits::PAYLOAD_BYTES {
+            return Err(NotifyError::TooLong { length, limit: limits::PAYLOAD_BYTES });
+        }
+        match self.phase {
+            Phase::Running | Phase::Closing => Ok(self.send_or_hold(ToChild::Object(call::ToChild::Run(run)))),
+            Phase::Starting | Phase::Ended | Phase::Gone => Err(NotifyError::Gone),
+        }
+    }
+
     /// Gives a callback back to the child, by and by: with the next message, when [`rest`](Self::rest) says so, or as is [`Due`].
     pub fn release(&mut self, release: Release) -> Due {
         match self.phase {
@@ -345,6 +364,12 @@ impl Session {
     /// The loaders that are open in the child.
     pub fn loaders(&self) -> impl Iterator<Item = LoaderId> + '_ {
         self.loaders.keys().copied()
+    }
+
+    /// How long the child waits for the parent, and the parent for a function of the child, when nothing is said.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        self.settings.deadline
     }
 
     /// Whether the child has said its last word, [`ToParent::Bye`]. Stays so when its link is gone.

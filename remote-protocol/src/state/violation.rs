@@ -1,5 +1,5 @@
 use crate::codec::DecodeError;
-use crate::id::{FrameId, LaneId, LoaderId};
+use crate::id::{FrameId, InvocationId, LaneId, LoaderId};
 use crate::link::Closure;
 use crate::record::JoinError;
 use crate::service::Abuse;
@@ -54,6 +54,9 @@ pub enum Violation {
         /// How many.
         count: usize,
     },
+    /// The result of a function that the parent did not call, or a call made by one.
+    #[error("no invocation {0} of a function")]
+    NoSuchInvocation(InvocationId),
     /// Claims to have handled what was never sent.
     #[error("handled {cost} of {unhandled} unhandled bytes")]
     HandledTooMuch {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use remote_protocol::call::{
-    self, Access, Call, CallError, Invoke, Outcome, Release, Report, Request, Return, Root, Selector,
+    self, Access, Call, CallError, FunctionResult, Invoke, Outcome, Release, Report, Request, Return, Root, Run,
+    Selector,
 };
 use remote_protocol::codec;
 use remote_protocol::event::{self, PayloadError};
-use remote_protocol::id::{CallId, FrameId, LentId, LoaderId, ProcessId};
+use remote_protocol::id::{CallId, FrameId, InvocationId, LentId, LoaderId, ProcessId};
 use remote_protocol::limits::CALL;
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
 use remote_protocol::payload::{Encoding, Fingerprint, Form, Location, Payload, Reference};
@@ -19,7 +20,8 @@ use serde::Serialize;
 /// What a child says.
 pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
     let frame = FrameId::registered(PROCESS, 1);
-    let call = |request| ToParent::Object(call::ToParent::Call(Call { id: CallId(300), request }));
+    let call = |request| ToParent::Object(call::ToParent::Call(Call { id: CallId(300), during: None, request }));
+    let result = |outcome| ToParent::Object(call::ToParent::Result(FunctionResult { invocation: INVOCATION, outcome }));
     let by_name = |name: &'static str, access| Selector::Named { name: name.into(), access };
     let method = |selector, arguments| call(Request::Method { object: OBJECT, method: selector, arguments });
     let mut named: Vec<(&'static str, ToParent<'static>)> = vec![
@@ -47,6 +49,16 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
         ("released", ToParent::Object(call::ToParent::Released { batches: 1 })),
         ("released-too-much", ToParent::Object(call::ToParent::Released { batches: u32::MAX })),
         ("revoked", ToParent::Object(call::ToParent::Revoked { callbacks: vec![OBJECT] })),
+        (
+            "call-of-function",
+            ToParent::Object(call::ToParent::Call(Call {
+                id: CallId(301),
+                during: Some(INVOCATION),
+                request: Request::Lookup { root: Root::Module("greeter".into()), interface: None },
+            })),
+        ),
+        ("result", result(Outcome::Done(references()))),
+        ("result-refused", result(Outcome::Refused(Box::new(CallError::NoSuchFunction { function: "f".into() })))),
         ("handled", ToParent::Handled { cost: 72 }),
         ("handled-too-much", ToParent::Handled { cost: u64::MAX }),
         ("unloaded", ToParent::Unloaded { loader: LoaderId(1) }),
@@ -68,6 +80,8 @@ pub(crate) fn to_child() -> Vec<(&'static str, Vec<u8>)> {
         method: "parse".into(),
     };
     let failed = Outcome::Failed { report: Box::new(report.clone()), error: bytes(&"x") };
+    let run =
+        |form, argument| object(call::ToChild::Run(Run { invocation: INVOCATION, function: OBJECT, form, argument }));
     let invoke = |form, argument| object(call::ToChild::Invoke(Invoke { callback: OBJECT, form, argument }));
     let mut named: Vec<(&'static str, ToChild<'static>)> = vec![
         ("welcome", ToChild::Welcome(Welcome { process: PROCESS, remote: true, window: 8 << 20, deadline: CALL })),
@@ -87,6 +101,9 @@ pub(crate) fn to_child() -> Vec<(&'static str, Vec<u8>)> {
         ("invoke", invoke(Encoding::Typed, bytes(&(800_u32, 600_u32)))),
         ("invoke-dynamic", invoke(Encoding::Dynamic, bytes(&value()))),
         ("invoke-with-references", invoke(Encoding::Typed, references())),
+        ("run", run(Encoding::Typed, bytes(&3_i64))),
+        ("run-dynamic", run(Encoding::Dynamic, bytes(&value()))),
+        ("run-with-references", run(Encoding::Typed, references())),
         ("release", object(call::ToChild::Release(vec![Release { id: OBJECT, count: 1 }].into()))),
         ("release-many", object(call::ToChild::Release(releases().into()))),
         ("released", object(call::ToChild::Released { batches: 32 })),
@@ -126,6 +143,8 @@ fn troubles() -> impl Iterator<Item = (&'static str, Trouble)> {
 
 fn call_errors(report: Report) -> impl Iterator<Item = (&'static str, CallError)> {
     let method = || "greet".to_owned();
+    let waits = "thread main waits for the function made at src/remote.rs:1:2 in process 7".into();
+    let deadline = CallError::Deadline { method: method(), after: Duration::new(30, 999_999_999), waits };
     let wrong = CallError::WrongInterface { root: "module `a`".into(), expected: "B".into(), found: "C".into() };
     [
         ("refused-export", CallError::NoSuchExport { root: "module `greeter`".into() }),
@@ -145,7 +164,10 @@ fn call_errors(report: Report) -> impl Iterator<Item = (&'static str, CallError)
                 location: Some("src/main.rs:3:5".into()),
             },
         ),
-        ("refused-deadline", CallError::Deadline { method: method(), after: Duration::new(30, 999_999_999) }),
+        ("refused-busy", CallError::Busy { method: method(), reason: "64 functions".into() }),
+        ("refused-too-deep", CallError::TooDeep { function: "function made at a:1:2".into(), limit: 16 }),
+        ("refused-function", CallError::NoSuchFunction { function: "function 4#1".into() }),
+        ("refused-deadline", deadline),
     ]
     .into_iter()
 }
@@ -169,8 +191,14 @@ fn value() -> Value {
 fn references() -> Payload<'static> {
     let made_at = Location { file: "src/remote.rs".into(), line: 12, column: 9 };
     let described = Reference::ObjectOf { id: OBJECT, interfaces: vec!["Greeter".into(), "Speaker".into()] };
-    let references = vec![Reference::Object(OBJECT), Reference::Callback { id: OBJECT, made_at }, described];
-    Payload { references, ..bytes(&[0_u32, 1, 2]) }
+    let references = vec![
+        Reference::Object(OBJECT),
+        Reference::Callback { id: OBJECT, made_at: made_at.clone() },
+        Reference::Function { id: OBJECT, made_at: made_at.clone() },
+        Reference::Returning { result: bytes(&42_u32).bytes, made_at },
+        described,
+    ];
+    Payload { references, ..bytes(&[0_u32, 1, 2, 3, 4]) }
 }
 
 fn releases() -> Vec<Release> {
@@ -194,4 +222,5 @@ fn versions(application: &'static str) -> Versions<'static> {
 /// As the sessions have them that the messages are said to.
 const PROCESS: ProcessId = ProcessId::new(7, 3);
 const FRAME: FrameId = FrameId::opened(1);
+const INVOCATION: InvocationId = InvocationId(70_000);
 const OBJECT: LentId = LentId { slot: 4, generation: 1 };

@@ -14,6 +14,7 @@ mod values;
 
 mod callbacks;
 mod contexts;
+mod functions;
 mod objects;
 mod policy;
 mod releases;

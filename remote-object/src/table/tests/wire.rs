@@ -6,21 +6,24 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use remote_protocol::call::{self, Call, CallError, Invoke, Outcome, Release, Request, Return};
 use remote_protocol::codec;
 use remote_protocol::endpoint::OutletError;
 use remote_protocol::id::{CallId, LentId, LoaderId, ProcessId};
+use remote_protocol::limits::CALL;
 use remote_protocol::link::SendError;
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::payload::{Encoding, Payload, Reference};
 use remote_protocol::releases::{Due, Releases};
-use remote_protocol::service::{Answer, CallFailure, Caller, LateReturns, Notify, NotifyError};
+use remote_protocol::service::{
+    Answer, ArrivedOutcome, CallFailure, Caller, LateReturns, Notify, NotifyError, RunError,
+};
 use remote_protocol::state::{child, parent};
 
 use super::world::{Op, World};
-use crate::calling::Loop;
+use crate::calling::{Loop, Returned};
 use crate::scope::Arrival;
 
 /// The main lane and those for calls.
@@ -335,7 +338,7 @@ impl Caller for Wire {
             let lane = state.free_lane().ok_or(CallFailure::Busy)?;
             let id = CallId(state.calls);
             state.calls += 1;
-            let message = ToParent::Object(call::ToParent::Call(Call { id, request }));
+            let message = ToParent::Object(call::ToParent::Call(Call { id, during: None, request }));
             if lane == 0 {
                 state.say(&message);
             } else {
@@ -400,6 +403,20 @@ impl Notify for Wire {
         Ok(())
     }
 
+    fn run(
+        &self,
+        function: LentId,
+        _form: Encoding,
+        _argument: Payload<'_>,
+        _deadline: Instant,
+    ) -> Result<ArrivedOutcome, RunError> {
+        unreachable!("function {function} is not called")
+    }
+
+    fn call_deadline(&self) -> Duration {
+        CALL
+    }
+
     fn release(&self, release: Release) {
         let mut state = self.lock();
         if !state.parent_finished {
@@ -415,6 +432,18 @@ impl Notify for Wire {
 impl Loop for Wire {
     fn invoke(&self, _id: LentId, _form: Encoding, _argument: Vec<u8>, _arrivals: Vec<Arrival>) -> bool {
         unreachable!("no callback is called from within the child")
+    }
+
+    fn run(
+        &self,
+        _id: LentId,
+        name: String,
+        _form: Encoding,
+        _argument: Vec<u8>,
+        _arrivals: Vec<Arrival>,
+        _within: Duration,
+    ) -> Result<Returned, CallError> {
+        unreachable!("{name} is not called from within the child")
     }
 
     fn forget(&self, id: LentId) {
