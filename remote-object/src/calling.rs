@@ -14,6 +14,7 @@ use remote_protocol::limits::REVOKED;
 use remote_protocol::payload::{Encoding, Location, Reference};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 
+use crate::buffer::{HeldBuffer, RemoteBuffer};
 use crate::callback::CallbackError;
 use crate::function;
 use crate::interface::{Interface, interfaces};
@@ -38,6 +39,7 @@ pub(crate) struct Calling {
 #[derive(Default)]
 struct Proxies {
     held: Held<HeldProxy>,
+    buffers: Held<HeldBuffer>,
 }
 
 /// How closures reach the loop thread, where they live.
@@ -131,6 +133,12 @@ impl Calling {
                 held.interfaces.get_or_init(|| interfaces.into_iter().map(Cow::into_owned).collect());
                 Ok(Arrival::Proxy(held))
             }
+            Reference::Buffer { id, length, copy } => {
+                let copy = copy.as_ref().map(|copy| &*copy.0);
+                let make = || HeldBuffer::new(Arc::clone(self), id, length, copy);
+                let held = lock(&self.proxies).buffers.arrive(id, make);
+                Ok(Arrival::Buffer(RemoteBuffer::held(held)))
+            }
             other => Err(format!("a {} of the parent's", other.kind())),
         };
         let resolved: Vec<_> = references.into_iter().map(resolve).collect();
@@ -147,6 +155,12 @@ impl Calling {
             address: AtomicUsize::new(0),
         };
         lock(&self.proxies).held.arrive(id, make)
+    }
+
+    /// Nothing here can read a buffer any more.
+    pub(crate) fn give_back_buffer(&self, id: LentId, arrivals: &Arrivals) {
+        lock(&self.proxies).buffers.remove(id);
+        self.caller.release(Release { id, count: arrivals.count() });
     }
 
     /// The proxy that lies at an address.

@@ -9,6 +9,7 @@ use remote_protocol::id::{FrameId, ProcessId};
 use remote_protocol::limits::{NAME_BYTES, REFERENCES};
 use remote_protocol::service::{Notify, Serve, Service};
 
+use crate::buffer::BufferBuilder;
 use crate::dynamic::{Place, RemoteObject};
 use crate::interface::Interface;
 use crate::leaks::Leaks;
@@ -70,6 +71,19 @@ impl Exports {
     /// As [`module_dynamic`](Self::module_dynamic).
     pub fn global_dynamic(&self, name: &str, object: impl Into<RemoteObject>) -> Result<(), ExportError> {
         self.roots.insert_dynamic(Root::Global(name.to_owned().into()), name, &object.into())
+    }
+
+    /// A buffer of `length` zeros, to be filled in place and then handed out.
+    ///
+    /// ```
+    /// let exports = remote_object::Exports::new();
+    /// let mut pixels = exports.buffer(4);
+    /// pixels.fill(0xff);
+    /// assert_eq!(pixels.finish().as_local(), Some(&[0xff; 4][..]));
+    /// ```
+    #[must_use]
+    pub fn buffer(&self, length: usize) -> BufferBuilder {
+        BufferBuilder::new(length)
     }
 
     /// Exports the object that stands for the parent's own process, for [`Context::process`](crate::Context::process).
@@ -157,9 +171,10 @@ impl Exports {
         let servings = self.roots.servings();
         let mut alive = Alive::default();
         for serving in servings.iter() {
-            let (objects, callbacks) = serving.alive();
-            alive.objects += objects;
-            alive.callbacks += callbacks;
+            let one = serving.alive();
+            alive.objects += one.objects;
+            alive.callbacks += one.callbacks;
+            alive.buffer_bytes += one.buffer_bytes;
         }
         alive
     }
@@ -185,10 +200,12 @@ impl Exports {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Alive {
-    /// Objects of the parent that children hold; one held by two of them counts twice.
+    /// Objects and buffers of the parent that children hold; one held by two of them counts twice.
     pub objects: usize,
     /// Callbacks of children that the parent holds.
     pub callbacks: usize,
+    /// The bytes of these buffers.
+    pub buffer_bytes: usize,
 }
 
 /// Why something cannot be exported.

@@ -3,7 +3,7 @@
 //! An [`interface`] is a trait that both sides share. The parent [exports](Exports) objects that implement it; a child
 //! [asks](Context::require) for one and gets a [`Remote`], which derefs to the same trait, over a proxy whose methods are calls. Objects may be
 //! passed both ways as `Remote<dyn Trait>`: one that comes back is the original. A [`Callback`] is a closure of the child that the
-//! parent can call later, a [`Function`] one that it can call for its result.
+//! parent can call later, a [`Function`] one that it can call for its result. A [`RemoteBuffer`] is a handle to bytes that stay in the parent.
 //!
 //! A child asks the parent for an object and calls it; here the child is a thread, so that the example can run anywhere:
 //!
@@ -77,6 +77,7 @@ mod remote;
 mod remote_value;
 mod returns;
 
+mod buffer;
 mod callback;
 mod exports;
 mod function;
@@ -99,6 +100,7 @@ mod context;
 #[cfg(feature = "parent")]
 mod parent;
 
+pub use crate::buffer::{BufferBuilder, RemoteBuffer};
 pub use crate::callback::{Callback, CallbackError};
 #[cfg(feature = "child")]
 pub use crate::child::{ChildExt, FrameExt};

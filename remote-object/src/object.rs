@@ -14,10 +14,15 @@ pub(crate) trait Object: Send + Sync {
     /// That, and the names of those that it inherits from.
     fn interfaces(&self) -> Vec<String>;
     fn key(&self) -> Key;
-    /// An [`Exported<T>`], or a [`DynamicObject`](crate::DynamicObject).
+    /// An [`Exported<T>`], a [`DynamicObject`](crate::DynamicObject), or the [`Memory`](crate::buffer::Memory) of a buffer.
     fn as_any(&self) -> &dyn Any;
     /// The same object by a supertrait of its interface.
     fn upcast(&self, wanted: Wanted<'_>) -> Option<Arc<dyn Object>>;
+
+    /// The bytes that are lent with it, as far as they are limited.
+    fn weight(&self) -> usize {
+        0
+    }
 }
 
 /// What makes two references refer to the same object: where it lies, and by which interface.

@@ -8,11 +8,13 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use remote_protocol::codec::{self, CowBytes};
+use remote_protocol::limits::{BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES};
 use remote_protocol::payload::{Encoding, Reference};
 use remote_protocol::value::{self, ReferenceKind, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::buffer::{Memory, RemoteBuffer};
 use crate::callback::AnyCallback;
 use crate::calling::{Calling, HeldProxy};
 use crate::dynamic::Place;
@@ -45,6 +47,8 @@ pub(crate) enum Arrival {
     Callback(AnyCallback, Encoding),
     /// A function, likewise.
     Function(AnyFunction, Encoding),
+    /// A buffer, of this process or of the parent.
+    Buffer(RemoteBuffer),
 }
 
 /// References that are about to be sent, and what they stand for here.
@@ -53,6 +57,8 @@ pub(crate) struct Sending {
     pub(crate) references: Vec<Reference<'static>>,
     /// Kept until the receiver is known to have the message.
     pub(crate) kept: Vec<Arrival>,
+    /// The bytes of buffers that travel along.
+    copied: usize,
 }
 
 enum Scope {
@@ -125,9 +131,10 @@ pub(crate) fn encode_alone<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, 
 pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
     for reference in references {
         match (receiver, reference) {
-            (Receiver::Child(serving, _), Reference::Object(id) | Reference::ObjectOf { id, .. }) => {
-                serving.take_back(id);
-            }
+            (
+                Receiver::Child(serving, _),
+                Reference::Object(id) | Reference::ObjectOf { id, .. } | Reference::Buffer { id, .. },
+            ) => serving.take_back(id),
             (Receiver::Parent(calling), Reference::Callback { id, .. } | Reference::Function { id, .. }) => {
                 calling.take_back(id);
             }
@@ -177,7 +184,7 @@ pub(crate) fn from_value<T: DeserializeOwned>(value: &Value, arrivals: Vec<Arriv
 
 /// Counts an object as lent, and gives what stands for it in the payload.
 pub(crate) fn send_object<T: Interface + ?Sized>(object: &Arc<T>) -> Result<value::Reference, String> {
-    send(ReferenceKind::Object, |receiver, form| match receiver {
+    send(ReferenceKind::Object, |receiver, form, _| match receiver {
         Receiver::Child(serving, via) => {
             let id = serving.lend(Arc::new(Exported(Arc::clone(object))), via)?;
             let reference = match form {
@@ -204,7 +211,7 @@ pub(crate) fn send_object<T: Interface + ?Sized>(object: &Arc<T>) -> Result<valu
 
 /// Counts an object that may be of any kind as lent, and gives what stands for it in the payload.
 pub(crate) fn send_place(place: &Place) -> Result<value::Reference, String> {
-    send(ReferenceKind::Object, |receiver, _| match (receiver, place) {
+    send(ReferenceKind::Object, |receiver, _, _| match (receiver, place) {
         (Receiver::Child(serving, via), Place::Here(object)) => {
             let interfaces = object.interfaces().into_iter().map(Cow::Owned).collect();
             Ok((Reference::ObjectOf { id: serving.lend(Arc::clone(object), via)?, interfaces }, None))
@@ -241,6 +248,7 @@ pub(crate) fn send_arrival(arrival: &Arrival) -> Result<value::Reference, String
         Arrival::Proxy(held) => send_place(&Place::There(Arc::clone(held))),
         Arrival::Callback(callback, form) => send_callback(callback, *form),
         Arrival::Function(function, form) => send_function(function, *form),
+        Arrival::Buffer(buffer) => send_buffer(buffer),
     }
 }
 
@@ -253,7 +261,7 @@ pub(crate) fn receive_arrival(index: u32) -> Result<Arrival, String> {
 ///
 /// `known` says how the sender has to call it; whoever gets it dynamically does not know its type.
 pub(crate) fn send_callback(callback: &AnyCallback, known: Encoding) -> Result<value::Reference, String> {
-    send(ReferenceKind::Function, |receiver, form| {
+    send(ReferenceKind::Function, |receiver, form, _| {
         let (id, made_at) = match (receiver, callback) {
             (Receiver::Parent(_), _) if (known, form) == (Encoding::Dynamic, Encoding::Typed) => {
                 return Err("a callback that arrived dynamically is passed on dynamically".to_owned());
@@ -271,7 +279,7 @@ pub(crate) fn send_callback(callback: &AnyCallback, known: Encoding) -> Result<v
 
 /// Counts a function as lent, and gives what stands for it in the payload; otherwise as [`send_callback`].
 pub(crate) fn send_function(function: &AnyFunction, known: Encoding) -> Result<value::Reference, String> {
-    send(ReferenceKind::Function, |receiver, form| {
+    send(ReferenceKind::Function, |receiver, form, _| {
         let made_at = function.made_at().clone();
         let reference = match (receiver, function) {
             (Receiver::Child(..), _) => {
@@ -291,6 +299,39 @@ pub(crate) fn send_function(function: &AnyFunction, known: Encoding) -> Result<v
         };
         Ok((reference, Some(Arrival::Function(function.clone(), known))))
     })
+}
+
+/// Counts a buffer as lent, and gives what stands for it in the payload.
+pub(crate) fn send_buffer(buffer: &RemoteBuffer) -> Result<value::Reference, String> {
+    send(ReferenceKind::Buffer, |receiver, _, copied| match (receiver, buffer.memory()) {
+        (Receiver::Child(serving, via), Ok(memory)) => {
+            let id = serving.lend(Arc::new(memory.clone()), via)?;
+            let copy = copy(memory, copied);
+            Ok((Reference::Buffer { id, length: memory.bytes().len() as u64, copy }, None))
+        }
+        (Receiver::Parent(calling), Err(held)) if Arc::ptr_eq(calling, held.calling()) => {
+            let reference = Reference::Buffer { id: held.id(), length: held.length() as u64, copy: None };
+            Ok((reference, Some(Arrival::Buffer(buffer.clone()))))
+        }
+        (Receiver::Parent(_), Ok(_)) => {
+            Err("a buffer of this child cannot be sent: buffers live in the parent".to_owned())
+        }
+        (Receiver::Child(..) | Receiver::Parent(_), Err(_)) => Err("this buffer is another process's".to_owned()),
+        (Receiver::Local, _) => {
+            let reference = Reference::Buffer { id: NO_ID, length: buffer.len() as u64, copy: None };
+            Ok((reference, Some(Arrival::Buffer(buffer.clone()))))
+        }
+    })
+}
+
+/// The bytes of a buffer, if they are to travel along with a reference to it.
+fn copy(memory: &Memory, copied: &mut usize) -> Option<CowBytes<'static>> {
+    let bytes = memory.bytes();
+    if bytes.len() > BUFFER_COPY_BYTES || bytes.len() > BUFFER_COPIES_BYTES.saturating_sub(*copied) {
+        return None;
+    }
+    *copied += bytes.len();
+    Some(CowBytes(Cow::Owned(bytes.to_vec())))
 }
 
 /// The object that a reference in a payload stands for.
@@ -335,19 +376,27 @@ pub(crate) fn receive_function(reference: value::Reference) -> Result<(AnyFuncti
     }
 }
 
+/// The buffer that a reference in a payload stands for.
+pub(crate) fn receive_buffer(reference: value::Reference) -> Result<RemoteBuffer, String> {
+    match (reference.kind, receive_arrival(reference.index)?) {
+        (ReferenceKind::Buffer, Arrival::Buffer(buffer)) => Ok(buffer),
+        _ => Err("expected a buffer, found another kind of reference".to_owned()),
+    }
+}
+
 fn send(
     kind: ReferenceKind,
-    lend: impl FnOnce(&Receiver, Encoding) -> Result<(Reference<'static>, Option<Arrival>), String>,
+    lend: impl FnOnce(&Receiver, Encoding, &mut usize) -> Result<(Reference<'static>, Option<Arrival>), String>,
 ) -> Result<value::Reference, String> {
     SCOPES.with_borrow_mut(|scopes| {
         let (receiver, form, sending) = match scopes.last_mut() {
             Some(Scope::Send { receiver, form, sending }) => (receiver, form, sending),
             Some(Scope::Alone) => return Err("a value that is known beforehand cannot refer to anything".to_owned()),
             Some(Scope::Receive { .. }) | None => {
-                return Err("objects and callbacks travel in calls, returns and callbacks only".to_owned());
+                return Err("objects, callbacks and buffers travel in calls, returns and callbacks only".to_owned());
             }
         };
-        let (reference, kept) = lend(receiver, *form)?;
+        let (reference, kept) = lend(receiver, *form, &mut sending.copied)?;
         let index = u32::try_from(sending.references.len()).map_err(|_| "too many references".to_owned())?;
         sending.references.push(reference);
         sending.kept.extend(kept);
@@ -358,7 +407,7 @@ fn send(
 fn receive(index: u32) -> Result<(Arrival, Encoding), String> {
     SCOPES.with_borrow(|scopes| {
         let Some(Scope::Receive { arrivals, form }) = scopes.last() else {
-            return Err("objects and callbacks arrive in calls, returns and callbacks only".to_owned());
+            return Err("objects, callbacks and buffers arrive in calls, returns and callbacks only".to_owned());
         };
         let arrival = usize::try_from(index).ok().and_then(|index| arrivals.get(index));
         let arrival = arrival.cloned();
@@ -403,7 +452,7 @@ impl UndoOnDrop {
 impl Drop for UndoOnDrop {
     fn drop(&mut self) {
         // Nothing of it is dropped while the stack is borrowed, nor before its references are taken back.
-        if let Some(Scope::Send { receiver, sending: Sending { references, kept }, .. }) = pop() {
+        if let Some(Scope::Send { receiver, sending: Sending { references, kept, .. }, .. }) = pop() {
             undo(&receiver, references);
             drop(kept);
         }

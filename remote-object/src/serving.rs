@@ -12,14 +12,15 @@ use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, 
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::id::{CallId, FrameId, LentId, ProcessId};
-use remote_protocol::limits::{CALL, REVOKED};
+use remote_protocol::limits::{BUFFER_BYTES, CALL, REVOKED};
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Alive, Answer, ArrivedOutcome, Notify, NotifyError, RunError, Service};
 use remote_protocol::value::{self, ReferenceKind, Value};
 
+use crate::buffer::{Memory, READ, RemoteBuffer};
 use crate::callback::{AnyCallback, CallbackError};
 use crate::calling::Returned;
-use crate::exports::{FindFrame, Roots};
+use crate::exports::{self, FindFrame, Roots};
 use crate::function::{self, AnyFunction, Returning};
 use crate::invocation::{Arguments, Asker, Invocation};
 use crate::leaks::{Census, Place, ProcessLeaks, Via};
@@ -50,6 +51,8 @@ struct Tables {
     objects: Lent<LentObject>,
     /// Exactly the entries of `objects`.
     ids: HashMap<Key, LentId>,
+    /// What `objects` weigh together.
+    weight: usize,
     callbacks: Held<HeldCallback>,
     /// Where the callbacks of `callbacks` were made.
     places: HashMap<Location<'static>, Arc<Place>>,
@@ -73,6 +76,7 @@ impl Serving {
         let tables = Tables {
             objects: Lent::new(limit),
             ids: HashMap::new(),
+            weight: 0,
             callbacks: Held::default(),
             places: HashMap::new(),
         };
@@ -132,9 +136,15 @@ impl Serving {
             return Err("the process is gone".to_owned());
         }
         let key = object.key();
-        let Tables { objects, ids, .. } = &mut *tables;
+        let Tables { objects, ids, weight, .. } = &mut *tables;
+        let added = object.weight();
         let (id, new) = match ids.get(&key) {
             Some(id) => (*id, false),
+            None if added > BUFFER_BYTES.saturating_sub(*weight) => {
+                return Err(format!(
+                    "a buffer of {added} bytes, with {weight} bytes of buffers lent to the process: at most {BUFFER_BYTES} may be"
+                ));
+            }
             None => {
                 let lent = LentObject { object, via: via.clone(), since: Instant::now() };
                 (objects.insert(lent).map_err(|error| error.to_string())?, true)
@@ -142,6 +152,7 @@ impl Serving {
         };
         objects.lend(id).map_err(|error| error.to_string())?;
         if new {
+            *weight += added;
             ids.insert(key, id);
             // Only the child can reach it by this id.
             drop(objects.unkeep(id));
@@ -178,10 +189,11 @@ impl Serving {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// How many objects the process has, and how many callbacks of it are held.
-    pub(crate) fn alive(&self) -> (usize, usize) {
+    /// What the process has, and what of it is held.
+    pub(crate) fn alive(&self) -> exports::Alive {
         let tables = self.tables();
-        (tables.objects.len(), if self.is_closed() { 0 } else { tables.callbacks.len() })
+        let callbacks = if self.is_closed() { 0 } else { tables.callbacks.len() };
+        exports::Alive { objects: tables.objects.len(), callbacks, buffer_bytes: tables.weight }
     }
 
     /// The same by kind: objects by their interface, callbacks by where they were made.
@@ -228,6 +240,10 @@ impl Serving {
             Reference::Object(id) | Reference::ObjectOf { id, .. } => {
                 let object = self.tables().objects.get(id).map(|lent| Arc::clone(&lent.object));
                 object.map(Arrival::Object).ok_or_else(|| format!("there is no object {id} for this process"))
+            }
+            Reference::Buffer { id, .. } => {
+                let memory = self.memory(id).ok_or_else(|| format!("there is no buffer {id} for this process"))?;
+                Ok(Arrival::Buffer(RemoteBuffer::here(memory)))
             }
             Reference::Callback { id, made_at } => {
                 Ok(Arrival::Callback(AnyCallback::Held(self.hold(id, made_at, via, false)?), Encoding::Typed))
@@ -319,7 +335,25 @@ impl Serving {
                     None => self.refuse(call.id, id, &method, arguments.references, answer),
                 }
             }
+            Request::Read { buffer, offset, length } => self.read(call.id, buffer, offset, length, answer),
         }
+    }
+
+    /// A buffer that this process has been lent.
+    fn memory(&self, id: LentId) -> Option<Memory> {
+        self.object(id)?.as_any().downcast_ref().cloned()
+    }
+
+    /// Answers with a piece of a buffer.
+    fn read(&self, call: CallId, buffer: LentId, offset: u64, length: u64, answer: &mut dyn Answer) {
+        let refused = |error| Outcome::Refused(Box::new(error));
+        let memory = self.memory(buffer);
+        let outcome = match memory.as_ref().map(|memory| memory.piece(offset, length)) {
+            Some(Ok(piece)) => Outcome::Done(Payload { bytes: CowBytes(Cow::Borrowed(piece)), references: Vec::new() }),
+            Some(Err(error)) => refused(error),
+            None => refused(CallError::NoSuchObject { id: buffer.to_string(), method: READ.to_owned() }),
+        };
+        respond(answer, call, outcome);
     }
 
     /// Answers a call of an object that is not there.
@@ -373,6 +407,7 @@ impl Serving {
             })?;
             if let Some(object) = object {
                 tables.ids.remove(&object.object.key());
+                tables.weight -= object.object.weight();
                 gone.push(object);
             }
             Ok(())
@@ -474,6 +509,7 @@ impl Service for ProcessService {
         self.0.closed.store(true, Ordering::Release);
         let objects = tables.objects.drain();
         tables.ids.clear();
+        tables.weight = 0;
         drop(tables);
         objects.into_iter().for_each(let_go);
         self.0.filters.clear();
@@ -646,8 +682,7 @@ impl Drop for HeldCallback {
 
 impl fmt::Debug for Serving {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (objects, callbacks) = self.alive();
-        f.debug_struct("Serving").field("objects", &objects).field("callbacks", &callbacks).finish_non_exhaustive()
+        f.debug_struct("Serving").field("process", &self.process).field("alive", &self.alive()).finish_non_exhaustive()
     }
 }
 

@@ -132,6 +132,15 @@ pub enum Request<'a> {
         #[serde(borrow)]
         arguments: Payload<'a>,
     },
+    /// Some bytes of a buffer. The payload that is returned is these bytes, not an encoding.
+    Read {
+        /// The buffer.
+        buffer: LentId,
+        /// The first byte.
+        offset: u64,
+        /// How many, [`BUFFER_PIECE_BYTES`](crate::limits::BUFFER_PIECE_BYTES) at most.
+        length: u64,
+    },
 }
 
 impl Request<'_> {
@@ -146,6 +155,7 @@ impl Request<'_> {
             Self::Method { object, method, arguments } => {
                 Request::Method { object, method: method.into_owned(), arguments: arguments.into_owned() }
             }
+            Self::Read { buffer, offset, length } => Request::Read { buffer, offset, length },
         }
     }
 }

@@ -59,6 +59,19 @@ pub const NESTED_FUNCTIONS: usize = 16;
 /// Functions of one process that the parent waits for, or has given up and the process has not answered, at any time.
 pub const INVOCATIONS: usize = 64;
 
+/// Bytes of buffers lent to one process, at any time: a child that never gives one back must not fill the memory of the parent.
+pub const BUFFER_BYTES: usize = 256 * 1024 * 1024;
+
+/// The longest buffer whose bytes travel along with each reference to it: they cost less than the trip to read them would.
+pub const BUFFER_COPY_BYTES: usize = 4 * 1024;
+
+/// The bytes of buffers that travel along with the references of one payload, together: it may refer to many.
+pub const BUFFER_COPIES_BYTES: usize = RECORD_BYTES;
+
+/// What one read of a buffer gives at most. A longer one takes several, so that what else is on its lane, and the memory for joining
+/// messages, do not wait for it.
+pub const BUFFER_PIECE_BYTES: usize = 1024 * 1024;
+
 /// The longest name of an event, module, member or export, in bytes. Names are kept by whoever listens to them.
 pub const NAME_BYTES: usize = 1024;
 

@@ -9,7 +9,7 @@ use crate::call;
 use crate::codec::CowBytes;
 use crate::id::{FrameId, LoaderId, ProcessId};
 use crate::limits;
-use crate::payload::{Form, Payload};
+use crate::payload::{Form, Payload, Reference};
 
 /// What a version of this protocol is called. Two sides speak to each other only if they have the same.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -417,11 +417,14 @@ fn call_subject(call: &call::Call<'_>) -> String {
     match &call.request {
         call::Request::Lookup { root, .. } => format!("{} for {root}{during}", call.id),
         call::Request::Method { object, .. } => format!("{} of object {object}{during}", call.id),
+        call::Request::Read { buffer, .. } => format!("{} of buffer {buffer}{during}", call.id),
     }
 }
 
 fn cost(name: usize, payload: &Payload<'_>) -> u64 {
     let bytes = payload.bytes.0.len().saturating_add(name);
+    let copies = payload.references.iter().map(Reference::copied).fold(0, usize::saturating_add);
+    let bytes = bytes.saturating_add(copies);
     let references = payload.references.len().saturating_add(1);
     bytes.saturating_add(references.saturating_mul(limits::MESSAGE_COST)) as u64
 }

@@ -78,6 +78,16 @@ pub enum Reference<'a> {
         #[serde(borrow)]
         made_at: Location<'a>,
     },
+    /// A buffer of the parent.
+    Buffer {
+        /// The buffer.
+        id: LentId,
+        /// How many bytes it has.
+        length: u64,
+        /// Its bytes, where they are few enough to travel along. Only to the child.
+        #[serde(borrow)]
+        copy: Option<CowBytes<'a>>,
+    },
 }
 
 impl Reference<'_> {
@@ -96,6 +106,23 @@ impl Reference<'_> {
                 result: CowBytes(Cow::Owned(result.0.into_owned())),
                 made_at: made_at.into_owned(),
             },
+            Self::Buffer { id, length, copy } => {
+                Reference::Buffer { id, length, copy: copy.map(|copy| CowBytes(Cow::Owned(copy.0.into_owned()))) }
+            }
+        }
+    }
+
+    /// How many bytes of what it refers to travel along with it.
+    #[must_use]
+    pub fn copied(&self) -> usize {
+        match self {
+            Self::Buffer { copy: Some(copy), .. } => copy.0.len(),
+            Self::Returning { result, .. } => result.0.len(),
+            Self::Buffer { copy: None, .. }
+            | Self::Object(_)
+            | Self::ObjectOf { .. }
+            | Self::Callback { .. }
+            | Self::Function { .. } => 0,
         }
     }
 
@@ -106,6 +133,7 @@ impl Reference<'_> {
             Self::Object(_) | Self::ObjectOf { .. } => "object",
             Self::Callback { .. } => "callback",
             Self::Function { .. } | Self::Returning { .. } => "function",
+            Self::Buffer { .. } => "buffer",
         }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, missing_debug_implementations, reason = "only the tests read it")]
 
 pub mod bodies;
+pub mod buffers;
 pub mod dynamic;
 pub mod gate;
 pub mod interfaces;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub mod basics;
+pub mod buffers;
 pub mod callbacks;
 pub mod calling;
 pub mod contexts;

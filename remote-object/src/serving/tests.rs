@@ -1,4 +1,5 @@
 use remote_protocol::endpoint::OutletError;
+use remote_protocol::limits::{BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES, BUFFER_PIECE_BYTES};
 
 use super::*;
 use crate::callback::Callback;
@@ -114,7 +115,7 @@ fn revoking_what_was_never_lent_is_harmless_and_too_much_at_once_is_abuse() {
     revoke(&service, vec![unknown; REVOKED]).unwrap();
     let abuse = Abuse::Revoked { count: REVOKED + 1, limit: REVOKED };
     assert_eq!(revoke(&service, vec![unknown; REVOKED + 1]), Err(abuse));
-    assert_eq!(service.0.alive(), (0, 0));
+    assert_eq!(service.0.alive(), exports::Alive::default());
 }
 
 /// What was warned of on this thread while `act` ran.
@@ -199,9 +200,9 @@ fn dead_listeners_of_silent_events_do_not_pile_up() {
         listeners.add("never", made_at(&service, slot, 3));
         revoke(&service, vec![LentId { slot, generation: 0 }]).unwrap();
     }
-    assert_eq!((listeners.len(), service.0.alive().1), (1, 1));
+    assert_eq!((listeners.len(), service.0.alive().callbacks), (1, 1));
     listeners.clear();
-    assert_eq!(service.0.alive().1, 0);
+    assert_eq!(service.0.alive().callbacks, 0);
 }
 
 /// B6: a place whose callbacks pile up is warned of once at 100, once at 1,000, and so on.
@@ -242,4 +243,97 @@ fn leaks_name_the_place_the_method_and_the_age() {
     drop(held);
     assert_eq!(service.0.leaks(), None);
     assert_eq!(service.alive(), Alive::default());
+}
+
+/// What a child was answered.
+#[derive(Default)]
+struct Answers(Vec<Outcome<'static>>);
+
+impl Answer for Answers {
+    fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
+        self.0.push(answer.outcome.into_owned());
+        Ok(())
+    }
+}
+
+/// Lends the process buffers; gives the references that it gets.
+fn lend(service: &ProcessService, buffers: &[RemoteBuffer]) -> Result<Vec<Reference<'static>>, String> {
+    let receiver = Receiver::Child(Arc::clone(&service.0), Via::unknown());
+    crate::scope::encode(receiver, Encoding::Typed, buffers, |_bytes, sending| sending.references)
+}
+
+fn read(service: &ProcessService, buffer: LentId, offset: u64, length: u64) -> Result<Vec<u8>, CallError> {
+    let mut answers = Answers::default();
+    let request = Request::Read { buffer, offset, length };
+    let call = Call { id: CallId(1), during: None, request };
+    service.handle(ToParent::Call(call), &mut answers).unwrap();
+    match answers.0.pop() {
+        Some(Outcome::Done(payload)) => Ok(payload.bytes.0.into_owned()),
+        Some(Outcome::Refused(error)) => Err(*error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// B14: short buffers bring their bytes along, but no more together than a record has.
+#[test]
+fn short_buffers_bring_their_bytes_along() {
+    let (_told, service) = served();
+    let lengths = [0, 1, BUFFER_COPY_BYTES, BUFFER_COPY_BYTES + 1];
+    let buffers = lengths.map(|length| RemoteBuffer::from(vec![7; length]));
+    let copied: Vec<_> = lend(&service, &buffers).unwrap().iter().map(Reference::copied).collect();
+    assert_eq!(copied, [0, 1, BUFFER_COPY_BYTES, 0]);
+    let many = vec![buffers[2].clone(); 40];
+    let references = lend(&service, &many).unwrap();
+    assert_eq!(references.iter().map(Reference::copied).sum::<usize>(), BUFFER_COPIES_BYTES);
+    // They are one and the same, and weigh as much.
+    assert_eq!(service.0.alive().objects, 4);
+    assert_eq!(service.0.alive().buffer_bytes, lengths.iter().sum::<usize>());
+}
+
+/// B14: a child that asks for more than there is, for too much at once, or for what is no buffer of its, gets an error.
+#[test]
+fn what_cannot_be_read_is_an_error() {
+    let (_told, service) = served();
+    let length = 2 * BUFFER_PIECE_BYTES as u64;
+    let buffer = RemoteBuffer::from(vec![7; 2 * BUFFER_PIECE_BYTES]);
+    let references = lend(&service, std::slice::from_ref(&buffer)).unwrap();
+    let [Reference::Buffer { id, .. }] = *references else { panic!("{references:?}") };
+    let piece = BUFFER_PIECE_BYTES as u64;
+    assert_eq!(read(&service, id, piece, piece).map(|bytes| bytes.len()), Ok(BUFFER_PIECE_BYTES));
+    assert_eq!(read(&service, id, length, 0), Ok(Vec::new()));
+    for (start, asked) in [(0, piece + 1), (length, 1), (length + 1, 0), (u64::MAX, u64::MAX), (1, u64::MAX)] {
+        let end = start.saturating_add(asked);
+        assert_eq!(read(&service, id, start, asked), Err(CallError::Range { start, end, length }));
+    }
+    let unknown = LentId { slot: id.slot, generation: id.generation + 1 };
+    assert!(matches!(read(&service, unknown, 0, 1), Err(CallError::NoSuchObject { .. })));
+    let object = service.0.lend(Arc::new(crate::DynamicObject::new("Kit")), &Via::unknown()).unwrap();
+    assert!(matches!(read(&service, object, 0, 1), Err(CallError::NoSuchObject { .. })));
+    let wrong = vec![Reference::Buffer { id: object, length: 1, copy: None }];
+    assert!(service.0.arrive(wrong, &Via::unknown()).is_err_and(|error| error.contains("no buffer")));
+    // Neither is a buffer an object that has methods.
+    let mut answers = Answers::default();
+    let method = Selector::Typed(remote_protocol::payload::Fingerprint(1));
+    let request = Request::Method { object: id, method, arguments: Payload::default() };
+    service.handle(ToParent::Call(Call { id: CallId(1), during: None, request }), &mut answers).unwrap();
+    let Some(Outcome::Refused(error)) = answers.0.pop() else { panic!("it has no methods") };
+    assert!(error.to_string().contains("`RemoteBuffer` has no method"), "{error}");
+    assert!(service.0.release(&[Release { id, count: 1 }]).is_ok());
+    assert_eq!(service.0.alive().buffer_bytes, 0);
+    assert!(matches!(read(&service, id, 0, 1), Err(CallError::NoSuchObject { .. })));
+}
+
+/// B14, B6: a buffer past the limit is not lent, nor is anything that was to be sent with it.
+#[test]
+fn a_buffer_past_the_limit_is_not_lent() {
+    let (_told, service) = served();
+    let large = RemoteBuffer::from(vec![0; BUFFER_BYTES]);
+    let one = RemoteBuffer::from(vec![0]);
+    let error = lend(&service, &[one.clone(), large.clone()]).unwrap_err();
+    assert!(error.contains("a buffer of 268435456 bytes, with 1 bytes of buffers lent"), "{error}");
+    assert_eq!(service.0.alive(), exports::Alive::default());
+    lend(&service, &[large.clone(), large]).unwrap();
+    assert!(lend(&service, &[one]).is_err());
+    service.close();
+    assert_eq!(service.0.alive(), exports::Alive::default());
 }

@@ -72,6 +72,16 @@ pub enum CallError {
         /// What was expected and what was found.
         reason: String,
     },
+    /// A buffer does not have these bytes.
+    #[error("there are no bytes {start}..{end} in a buffer of {length}")]
+    Range {
+        /// The first byte that was asked for.
+        start: u64,
+        /// The one behind the last.
+        end: u64,
+        /// How many the buffer has.
+        length: u64,
+    },
     /// The result could not be encoded, or is not what the method returns.
     #[error("result of `{method}`: {reason}")]
     Result {

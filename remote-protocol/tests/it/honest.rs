@@ -8,7 +8,7 @@ use remote_protocol::call::{
     self, Access, Call, CallError, FunctionResult, Invoke, Outcome, Release, Report, Request, Return, Root, Run,
     Selector,
 };
-use remote_protocol::codec;
+use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::event::{self, PayloadError};
 use remote_protocol::id::{CallId, FrameId, InvocationId, LentId, LoaderId, ProcessId};
 use remote_protocol::limits::CALL;
@@ -39,6 +39,7 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
         ("lookup-contents", call(Request::Lookup { root: Root::CurrentWebContents(frame), interface: None })),
         ("call", method(Selector::Typed(Fingerprint::of("greet")), bytes(&("World", 7_u32)))),
         ("call-with-references", method(Selector::Typed(Fingerprint(u64::MAX)), references())),
+        ("read", call(Request::Read { buffer: OBJECT, offset: 1 << 20, length: 300 })),
         ("call-named", method(by_name("greet", Access::Call), bytes(&value()))),
         ("get-named", method(by_name("title", Access::Get), bytes(&Value::Null))),
         ("set-named", method(by_name("title", Access::Set), references())),
@@ -155,6 +156,7 @@ fn call_errors(report: Report) -> impl Iterator<Item = (&'static str, CallError)
         ("refused-method", CallError::NoSuchMethod { interface: "Greeter".into(), method: method() }),
         ("refused-member", CallError::NoSuchMember { interface: "Greeter".into(), member: "method `grete`".into() }),
         ("refused-arguments", CallError::Arguments { method: method(), reason: "expected a text".into() }),
+        ("refused-range", CallError::Range { start: 4, end: u64::MAX, length: 6 }),
         ("refused-failed", CallError::Failed(report)),
         (
             "refused-panicked",
@@ -197,8 +199,10 @@ fn references() -> Payload<'static> {
         Reference::Function { id: OBJECT, made_at: made_at.clone() },
         Reference::Returning { result: bytes(&42_u32).bytes, made_at },
         described,
+        Reference::Buffer { id: OBJECT, length: 1 << 40, copy: None },
+        Reference::Buffer { id: OBJECT, length: 3, copy: Some(CowBytes(b"PNG".into())) },
     ];
-    Payload { references, ..bytes(&[0_u32, 1, 2, 3, 4]) }
+    Payload { references, ..bytes(&[0_u32, 1, 2, 3, 4, 5, 6]) }
 }
 
 fn releases() -> Vec<Release> {

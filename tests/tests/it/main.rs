@@ -12,6 +12,7 @@ mod ports;
 mod processes;
 mod values;
 
+mod buffers;
 mod callbacks;
 mod contexts;
 mod functions;
