@@ -256,8 +256,15 @@ impl Core {
         })
     }
 
-    /// Waits on the main lane for what `done` breaks at, or until what was run meanwhile has `settled` it. What it lets pass waits for the
-    /// loop, in order, but for functions, credit, and returns that are waited for further out or by nobody any more.
+    /// Receives on the main lane until something that arrives has settled what is waited for, or nothing more can. Functions are run
+    /// meanwhile.
+    pub(crate) fn wait_until(&self, deadline: Instant, settled: &dyn Fn() -> bool) {
+        // Whether it is settled, the caller sees for itself; at the end of the link it is.
+        let _ = self.wait(deadline, settled, |message| ControlFlow::Continue(message));
+    }
+
+    /// Waits on the main lane for what `done` breaks at, or until what came or was run meanwhile has `settled` it. What it lets pass waits
+    /// for the loop, in order, but for functions, credit, and returns that are waited for further out or that no thread is blocked for.
     fn wait(
         &self,
         deadline: Instant,
@@ -298,13 +305,19 @@ impl Core {
                 }
                 ControlFlow::Continue(())
             });
-            match flow {
+            let failure = match flow {
                 // Tasks are looked for before the loop waits the next time.
-                Ok(ControlFlow::Continue(())) | Err(Pause::Woken) => {}
-                Ok(ControlFlow::Break(result)) => return result,
-                Err(Pause::TimedOut) => return Err(WaitFailure::Deadline),
-                Err(Pause::Closed | Pause::Violation(_)) => return Err(WaitFailure::Closed),
+                Ok(ControlFlow::Continue(())) | Err(Pause::Woken) => continue,
+                Ok(ControlFlow::Break(Ok(()))) => return Ok(()),
+                Ok(ControlFlow::Break(Err(failure))) => failure,
+                Err(Pause::TimedOut) => WaitFailure::Deadline,
+                Err(Pause::Closed | Pause::Violation(_)) => WaitFailure::Closed,
+            };
+            if matches!(failure, WaitFailure::Closed) {
+                // What runs next may wait for a thread that waits for a return.
+                self.lanes.disconnected();
             }
+            return Err(failure);
         }
     }
 

@@ -194,6 +194,8 @@ fn finish(core: &Rc<Core>, ended: &Ended) {
         Ended::Disconnected | Ended::Refused { .. } | Ended::Violation(_) => UnloadReason::Disconnected,
     };
     core.set_ending();
+    // The handlers that run now may wait for a thread that waits for a return, and nobody receives it any more.
+    core.lanes.disconnected();
     contained(|| core.close_all_frames());
     for loader in core.all_loaders() {
         contained(|| loader.unload(&reason));

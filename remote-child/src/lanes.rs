@@ -174,10 +174,6 @@ impl Lanes {
         Some(tasks.into_iter().map(|posted| posted.task).collect())
     }
 
-    pub(crate) fn next_call(&self) -> CallId {
-        CallId(self.calls.fetch_add(1, Ordering::Relaxed))
-    }
-
     pub(crate) fn set_late(&self, late: Arc<dyn LateReturns>) {
         // When the loop has ended nothing takes it out again.
         if self.tasks().is_none() {
@@ -209,6 +205,14 @@ impl Lanes {
 
     fn releases(&self) -> MutexGuard<'_, Releases> {
         self.releases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No more returns come on the main lane.
+    pub(crate) fn disconnected(&self) {
+        let late = self.lock_late().clone();
+        if let Some(late) = late {
+            late.disconnected();
+        }
     }
 
     fn lock_late(&self) -> MutexGuard<'_, Option<Arc<dyn LateReturns>>> {
@@ -379,6 +383,28 @@ impl Caller for Lanes {
     fn revoke(&self, callbacks: Vec<LentId>) {
         // A parent that is gone has found them dead already.
         let _ = self.send(&ToParent::Object(call::ToParent::Revoked { callbacks }));
+    }
+
+    fn next_call(&self) -> CallId {
+        CallId(self.calls.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn start(&self, call: CallId, request: Request<'_>) -> Result<(), CallFailure> {
+        let during = Core::of_this_thread(self).and_then(|core| core.nesting.invocation());
+        self.send(&ToParent::Object(call::ToParent::Call(Call { id: call, during, request }))).map_err(failure)
+    }
+
+    fn cancel(&self, call: CallId) {
+        // A parent that is gone answers nobody.
+        let _ = self.send(&ToParent::Object(call::ToParent::Cancel { call }));
+    }
+
+    fn pump(&self, deadline: Instant, settled: &dyn Fn() -> bool) -> bool {
+        let core = Core::of_this_thread(self);
+        if let Some(core) = &core {
+            core.wait_until(deadline, settled);
+        }
+        core.is_some()
     }
 }
 

@@ -24,6 +24,11 @@ use crate::proxy::Proxy;
 use crate::scope::Arrival;
 use crate::table::{Arrivals, Held, Lent};
 
+mod started;
+
+use started::Promised;
+pub(crate) use started::{Answered, Started};
+
 /// What one child holds of the parent, and what it has lent to it.
 pub(crate) struct Calling {
     caller: Arc<dyn Caller>,
@@ -33,6 +38,7 @@ pub(crate) struct Calling {
     callbacks: Mutex<Lent<()>>,
     /// What calls that were given up had sent: the parent may still come to it. Each has an entry until its return comes.
     late: Mutex<HashMap<CallId, Vec<Arrival>>>,
+    promised: Mutex<Promised>,
     closed: AtomicBool,
 }
 
@@ -72,6 +78,7 @@ impl Calling {
             // The parent limits how many it takes.
             callbacks: Mutex::new(Lent::new(usize::MAX)),
             late: Mutex::default(),
+            promised: Mutex::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -99,7 +106,6 @@ impl Calling {
             result = take.take().map(|take| take(outcome));
         });
         let method = || name.to_owned();
-        let unsent = |reason| RequestFailure { error: CallError::Arguments { method: method(), reason }, sent: false };
         let failed = |error| RequestFailure { error, sent: true };
         Err(match (called, result) {
             (Ok(()), Some(result)) => return Ok(result),
@@ -114,8 +120,7 @@ impl Calling {
                 let error = CallError::Deadline { method: method(), after: within, waits: String::new() };
                 RequestFailure { error, sent: false }
             }
-            (Err(CallFailure::TooLong { length }), _) => unsent(format!("{length} bytes are too long for a message")),
-            (Err(CallFailure::Unencodable), _) => unsent("the message cannot be encoded".to_owned()),
+            (Err(failure @ (CallFailure::TooLong { .. } | CallFailure::Unencodable)), _) => unsent(failure, name),
             (Ok(()) | Err(_), _) => failed(CallError::Disconnected { method: method() }),
         })
     }
@@ -161,6 +166,19 @@ impl Calling {
     pub(crate) fn give_back_buffer(&self, id: LentId, arrivals: &Arrivals) {
         lock(&self.proxies).buffers.remove(id);
         self.caller.release(Release { id, count: arrivals.count() });
+    }
+
+    /// Takes the references out of an outcome, as [`arrive`](Self::arrive) does.
+    pub(crate) fn receive<'a>(
+        self: &Arc<Self>,
+        mut outcome: Outcome<'a>,
+    ) -> (Outcome<'a>, Result<Vec<Arrival>, String>) {
+        let references = match &mut outcome {
+            Outcome::Done(payload) | Outcome::Failed { error: payload, .. } => std::mem::take(&mut payload.references),
+            Outcome::Refused(_) => Vec::new(),
+        };
+        let arrivals = self.arrive(references);
+        (outcome, arrivals)
     }
 
     /// The proxy that lies at an address.
@@ -241,6 +259,7 @@ impl Calling {
     /// The loop has ended: nothing can be called any more.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.break_promises();
         drop(lock(&self.callbacks).drain());
         let late = std::mem::take(&mut *lock(&self.late));
         drop(late);
@@ -263,7 +282,20 @@ impl From<RequestFailure> for CallError {
     }
 }
 
-/// Gives back what comes too late. A newtype, because that needs the `Arc`.
+/// What it means that a request was not sent.
+fn unsent(failure: CallFailure, name: &str) -> RequestFailure {
+    let method = name.to_owned();
+    let error = match failure {
+        CallFailure::TooLong { length } => {
+            CallError::Arguments { method, reason: format!("{length} bytes are too long for a message") }
+        }
+        CallFailure::Unencodable => CallError::Arguments { method, reason: "the message cannot be encoded".to_owned() },
+        _ => CallError::Disconnected { method },
+    };
+    RequestFailure { error, sent: false }
+}
+
+/// Takes what was promised, and gives back what comes too late. A newtype, because that needs the `Arc`.
 #[derive(Debug)]
 pub(crate) struct Late(pub(crate) Arc<Calling>);
 
@@ -273,13 +305,14 @@ impl LateReturns for Late {
     }
 
     fn late(&self, call: CallId, outcome: Outcome<'_>) {
+        let Some(outcome) = self.0.returned(call, outcome) else { return };
         let kept = lock(&self.0.late).remove(&call);
-        let references = match outcome {
-            Outcome::Done(payload) | Outcome::Failed { error: payload, .. } => payload.references,
-            Outcome::Refused(_) => Vec::new(),
-        };
         // Nobody looks at them, so they are given back.
-        drop((kept, self.0.arrive(references)));
+        drop((kept, self.0.receive(outcome)));
+    }
+
+    fn disconnected(&self) {
+        self.0.break_promises();
     }
 }
 

@@ -222,7 +222,7 @@ impl Context {
     }
 
     fn ask_for<R: DeserializeOwned>(&self, root: Root<'_>, interface: Option<&str>) -> Result<R, CallError> {
-        self.ask(root, interface, |payload| proxy::decode(&self.closures.calling, payload))
+        self.ask(root, interface, |payload, arrivals| proxy::decode(&payload, arrivals))
     }
 
     /// Asks the parent, and gives its answer to `take`.
@@ -230,16 +230,18 @@ impl Context {
         &self,
         root: Root<'_>,
         interface: Option<&str>,
-        take: impl FnOnce(Payload<'_>) -> Result<R, String>,
+        take: impl FnOnce(Payload<'_>, Result<Vec<Arrival>, String>) -> Result<R, String>,
     ) -> Result<R, CallError> {
         let name = root.to_string();
         let request = Request::Lookup { root, interface: interface.map(Into::into) };
-        self.closures.calling.request(request, Vec::new, &name, |outcome| match outcome {
-            Outcome::Done(payload) => {
-                take(payload).map_err(|reason| CallError::Result { method: name.clone(), reason })
+        self.closures.calling.request(request, Vec::new, &name, |outcome| {
+            match self.closures.calling.receive(outcome) {
+                (Outcome::Done(payload), arrivals) => {
+                    take(payload, arrivals).map_err(|reason| CallError::Result { method: name.clone(), reason })
+                }
+                (Outcome::Failed { report, .. }, _) => Err(CallError::Failed(*report)),
+                (Outcome::Refused(error), _) => Err(*error),
             }
-            Outcome::Failed { report, .. } => Err(CallError::Failed(*report)),
-            Outcome::Refused(error) => Err(*error),
         })?
     }
 
@@ -263,12 +265,9 @@ impl Context {
             return serving.resolve(&root);
         }
         // Asked by message, for the parent may not have come to the frame's own message.
-        let lent = self.ask(root, interface, |payload| {
-            let arrivals = self.closures.calling.arrive(payload.references)?;
-            match arrivals.first() {
-                Some(Arrival::Proxy(proxy)) => Ok(serving.object(proxy.id())),
-                _ => Err("found no object".to_owned()),
-            }
+        let lent = self.ask(root, interface, |_, arrivals| match arrivals?.first() {
+            Some(Arrival::Proxy(proxy)) => Ok(serving.object(proxy.id())),
+            _ => Err("found no object".to_owned()),
         })?;
         lent.ok_or(CallError::Disconnected { method: name })
     }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::calling::{Calling, HeldProxy, typed_at};
 use crate::dynamic_object::DynamicObject;
 use crate::interface::Interface;
-use crate::invocation::Invocation;
+use crate::invocation::{Arguments, Asker, Invocation, ReplyHere};
 use crate::members::Members;
 use crate::object::{Exported, Object, address, by_interface};
+use crate::promise::Promise;
 use crate::proxy;
 use crate::remote::Remote;
 use crate::scope::{self, Receiver};
@@ -182,11 +183,11 @@ fn here<R: DeserializeOwned>(
     arguments: &impl Serialize,
 ) -> Result<R, CallError> {
     let unsendable = |reason| CallError::Arguments { method: label.to_owned(), reason };
-    let (arguments, kept) = scope::to_value(Receiver::Local, arguments).map_err(unsendable)?;
-    let mut answer = None;
-    object.dispatch(Invocation::here(selector, &arguments, kept, &mut answer));
-    // Whatever is dispatched is answered.
-    let (value, arrivals) = answer.unwrap_or_else(|| Err(CallError::Disconnected { method: label.to_owned() }))?;
+    let (arguments, arrivals) = scope::to_value(Receiver::Local, arguments).map_err(unsendable)?;
+    let (promise, reply) = Promise::of_method(label);
+    let asker = Asker::Here { arrivals, reply: ReplyHere::new(reply, Ok) };
+    object.dispatch(Invocation::new(selector, Arguments::Dynamic(&arguments), asker));
+    let (value, arrivals) = promise.wait()?;
     scope::from_value(&value, arrivals).map_err(|reason| CallError::Result { method: label.to_owned(), reason })
 }
 

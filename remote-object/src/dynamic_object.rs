@@ -7,6 +7,7 @@ use remote_protocol::call::Access;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::interface::MethodResult;
 use crate::invocation::{Described, Invocation};
 use crate::members::Members;
 use crate::object::{Key, Object, Wanted};
@@ -14,8 +15,8 @@ use crate::object::{Key, Object, Wanted};
 /// An object without a trait: its members are closures. A child uses it as a [`RemoteObject`](crate::RemoteObject).
 ///
 /// Closures take up to eight arguments, which may be or contain a [`Callback`](crate::Callback), a
-/// [`Remote`](crate::Remote) or a [`RemoteObject`](crate::RemoteObject), and return a `Result`. They run where methods of interfaces
-/// do, and may run at once. A member that is there already is replaced.
+/// [`Remote`](crate::Remote) or a [`RemoteObject`](crate::RemoteObject), and return a `Result`, or a [`Promise`](crate::Promise) of what
+/// they answer with later. They run where methods of interfaces do, and may run at once. A member that is there already is replaced.
 ///
 /// ```
 /// use std::num::ParseIntError;
@@ -162,11 +163,12 @@ impl fmt::Debug for DynamicObject {
     }
 }
 
-/// What a member of a [`DynamicObject`] is made of: closures of up to eight arguments that return a `Result`.
+/// What a member of a [`DynamicObject`] is made of: closures of up to eight arguments that return a `Result` or a
+/// [`Promise`](crate::Promise).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a member of a `DynamicObject`",
     note = "it has to be `Send + Sync + 'static`, take up to eight owned arguments, each `DeserializeOwned`, and return \
-            `Result<T, E>`, where `T` is `Serialize` and `E` is an error"
+            `Result<T, E>` or `Promise<T, E>`, where `T` is `Serialize` and `E` is an error"
 )]
 pub trait MemberFn<A>: Send + Sync + 'static {
     /// The types of its arguments.
@@ -180,11 +182,12 @@ pub trait MemberFn<A>: Send + Sync + 'static {
 
 macro_rules! member_fn {
     ($($argument:ident)*) => {
-        impl<F, T, E, $($argument),*> MemberFn<($($argument,)*)> for F
+        impl<F, R, $($argument),*> MemberFn<($($argument,)*)> for F
         where
-            F: Fn($($argument),*) -> Result<T, E> + Send + Sync + 'static,
-            T: Serialize,
-            E: Error + 'static,
+            F: Fn($($argument),*) -> R + Send + Sync + 'static,
+            R: MethodResult,
+            R::Value: Serialize + 'static,
+            R::Error: Error + 'static,
             $($argument: DeserializeOwned,)*
         {
             fn arguments() -> Vec<String> {

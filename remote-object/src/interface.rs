@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::invocation::Invocation;
 use crate::object::Upcast;
+use crate::promise::Promise;
 use crate::proxy::Proxy;
 
 /// What [`interface`](macro@crate::interface) implements for `dyn Trait`. Not to be implemented otherwise.
@@ -81,34 +82,66 @@ pub enum MethodKind {
     Constructor,
 }
 
-/// What a method of an interface returns: `Result<T, E>`.
+/// What a method of an interface returns: `Result<T, E>`, or [`Promise<T, E>`](Promise) when it may answer later.
 #[diagnostic::on_unimplemented(
-    message = "a method of an interface returns `Result<T, E>`, not `{Self}`",
+    message = "a method of an interface returns `Result<T, E>` or `Promise<T, E>`, not `{Self}`",
     label = "write `Result<T, E>`: a call can fail",
     note = "`T` has to be `Serialize + DeserializeOwned`, and `E` an error that can be made from a `CallError`, such as `CallError` itself"
 )]
-pub trait MethodResult {
+pub trait MethodResult: Sized {
     /// What it returns when it succeeds.
     type Value;
     /// What it returns when it fails.
     type Error;
 
+    /// Whether the answer may come after the method has returned.
     #[doc(hidden)]
-    fn from_result(result: Result<Self::Value, Self::Error>) -> Self;
+    const LATER: bool;
 
+    /// What a method of a proxy returns for its call.
     #[doc(hidden)]
-    fn into_result(self) -> Result<Self::Value, Self::Error>;
+    fn from_promise(promise: Promise<Self::Value, Self::Error>) -> Self
+    where
+        Self::Error: FromCallError;
+
+    /// What a method returned.
+    #[doc(hidden)]
+    fn into_promise(self) -> Promise<Self::Value, Self::Error>;
 }
 
 impl<T, E> MethodResult for Result<T, E> {
     type Value = T;
     type Error = E;
 
-    fn from_result(result: Self) -> Self {
-        result
+    const LATER: bool = false;
+
+    fn from_promise(promise: Promise<T, E>) -> Self
+    where
+        E: FromCallError,
+    {
+        promise.wait()
     }
 
-    fn into_result(self) -> Self {
+    fn into_promise(self) -> Promise<T, E> {
+        Promise::ready(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E> MethodResult for Promise<T, E> {
+    type Value = T;
+    type Error = E;
+
+    const LATER: bool = true;
+
+    fn from_promise(promise: Self) -> Self
+    where
+        E: FromCallError,
+    {
+        promise
+    }
+
+    fn into_promise(self) -> Self {
         self
     }
 }

@@ -4,6 +4,7 @@
 //! [asks](Context::require) for one and gets a [`Remote`], which derefs to the same trait, over a proxy whose methods are calls. Objects may be
 //! passed both ways as `Remote<dyn Trait>`: one that comes back is the original. A [`Callback`] is a closure of the child that the
 //! parent can call later, a [`Function`] one that it can call for its result. A [`RemoteBuffer`] is a handle to bytes that stay in the parent.
+//! A method that takes long returns a [`Promise`], and neither side waits for it.
 //!
 //! A child asks the parent for an object and calls it; here the child is a thread, so that the example can run anywhere:
 //!
@@ -84,6 +85,7 @@ mod function;
 mod leaks;
 mod listeners;
 mod policy;
+mod promise;
 
 mod calling;
 mod life;
@@ -115,6 +117,9 @@ pub use crate::leaks::{CallbackLeaks, Leaks, ObjectLeaks, ProcessLeaks};
 pub use crate::listeners::{Failed, Listeners, Told};
 pub use crate::members::{Member, MemberKind, Members};
 pub use crate::policy::{Access, AccessRecord, Decision, Replacement};
+pub use crate::promise::{Promise, Reply};
+#[cfg(feature = "async")]
+pub use crate::promise::{Spawn, Task};
 pub use crate::remote::Remote;
 pub use crate::remote_value::RemoteValue;
 #[doc = include_str!("interface.md")]

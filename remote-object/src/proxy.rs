@@ -9,7 +9,7 @@ use remote_protocol::payload::{Encoding, Fingerprint, Payload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::calling::{Calling, HeldProxy};
+use crate::calling::{HeldProxy, RequestFailure, Started};
 use crate::interface::{Interface, Method};
 use crate::returns::Returns;
 use crate::scope::{self, Arrival, Receiver};
@@ -62,12 +62,17 @@ pub fn call<I: ?Sized, A: Serialize, R>(
 ) -> R {
     let held = &proxy.proxy.held;
     let selector = Selector::Typed(Fingerprint(method.fingerprint));
-    let take = |outcome: Outcome<'_>| (returns.read)(&held.calling, method, outcome);
-    let called = request(held, selector, Encoding::Typed, method.name, arguments, take);
+    let called = match returns.promise {
+        Some(promise) => start(held, selector, Encoding::Typed, method.name, arguments).map(promise),
+        None => {
+            let take = |outcome: Outcome<'_>| (returns.read)(&held.calling, method, outcome);
+            request(held, selector, Encoding::Typed, method.name, arguments, take)
+        }
+    };
     called.unwrap_or_else(|error| (returns.failed)(error))
 }
 
-/// Sends a request to an object, in one form or the other, and gives its outcome to `take`. `name` is for errors.
+/// Calls an object, in one form or the other, and gives the outcome to `take`. `name` is for errors.
 pub(crate) fn request<A: Serialize, R>(
     held: &Arc<HeldProxy>,
     selector: Selector<'_>,
@@ -76,8 +81,36 @@ pub(crate) fn request<A: Serialize, R>(
     arguments: &A,
     take: impl FnOnce(Outcome<'_>) -> R,
 ) -> Result<R, CallError> {
-    let calling = &held.calling;
-    let receiver = Receiver::Parent(Arc::clone(calling));
+    send(held, selector, form, name, arguments, |request, kept| {
+        let kept = || {
+            let object = Arrival::Proxy(Arc::clone(held));
+            kept.into_iter().chain([object]).collect()
+        };
+        held.calling.request(request, kept, name, take)
+    })
+}
+
+/// Calls an object, in one form or the other, and does not wait. `name` is for errors.
+pub(crate) fn start<A: Serialize>(
+    held: &Arc<HeldProxy>,
+    selector: Selector<'_>,
+    form: Encoding,
+    name: &str,
+    arguments: &A,
+) -> Result<Arc<Started>, CallError> {
+    send(held, selector, form, name, arguments, |request, _kept| held.calling.start(request, name))
+}
+
+/// Has `send` send a request to an object, with what it refers to. What was not sent is not lent.
+fn send<A: Serialize, R>(
+    held: &Arc<HeldProxy>,
+    selector: Selector<'_>,
+    form: Encoding,
+    name: &str,
+    arguments: &A,
+    send: impl FnOnce(Request<'_>, Vec<Arrival>) -> Result<R, RequestFailure>,
+) -> Result<R, CallError> {
+    let receiver = Receiver::Parent(Arc::clone(&held.calling));
     let called = scope::encode(receiver.clone(), form, arguments, |bytes, sending| {
         let references = sending.references.clone();
         let request = Request::Method {
@@ -85,12 +118,7 @@ pub(crate) fn request<A: Serialize, R>(
             method: selector,
             arguments: Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references },
         };
-        let kept = || {
-            let object = Arrival::Proxy(Arc::clone(held));
-            sending.kept.into_iter().chain([object]).collect()
-        };
-        let outcome = calling.request(request, kept, name, take);
-        outcome.map_err(|failure| {
+        send(request, sending.kept).map_err(|failure| {
             if !failure.sent {
                 scope::undo(&receiver, references);
             }
@@ -100,7 +128,10 @@ pub(crate) fn request<A: Serialize, R>(
     called.map_err(|reason| CallError::Arguments { method: name.to_owned(), reason })?
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(calling: &Arc<Calling>, payload: Payload<'_>) -> Result<T, String> {
-    let arrivals = calling.arrive(payload.references)?;
-    scope::decode(&payload.bytes.0, arrivals)
+/// Decodes a payload whose references have arrived.
+pub(crate) fn decode<T: DeserializeOwned>(
+    payload: &Payload<'_>,
+    arrivals: Result<Vec<Arrival>, String>,
+) -> Result<T, String> {
+    scope::decode(&payload.bytes.0, arrivals?)
 }

@@ -30,6 +30,11 @@ use crate::scope::{Arrival, Receiver, Sending, undo};
 use crate::table::{Arrivals, Held, Lent, LentError};
 use crate::waits::{self, Activity, UnderWay};
 
+mod unanswered;
+
+pub(crate) use unanswered::Room;
+use unanswered::Unanswered;
+
 /// What one process has been lent, and what is held of it.
 pub(crate) struct Serving {
     process: ProcessId,
@@ -44,6 +49,7 @@ pub(crate) struct Serving {
     /// Objects that may be lent at any time, and callbacks that may be held.
     limit: usize,
     under_way: UnderWay,
+    unanswered: Unanswered,
     closed: AtomicBool,
 }
 
@@ -89,6 +95,7 @@ impl Serving {
             tables: Mutex::new(tables),
             limit,
             under_way: UnderWay::default(),
+            unanswered: Unanswered::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -476,6 +483,7 @@ impl Service for ProcessService {
                 return Err(Abuse::Revoked { count: callbacks.len(), limit: REVOKED });
             }
             ToParent::Revoked { callbacks } => self.0.revoke(&callbacks),
+            ToParent::Cancel { call } => self.0.cancel(call),
         }
         Ok(())
     }
@@ -501,7 +509,9 @@ impl Service for ProcessService {
     }
 
     fn under_way(&self) -> Vec<String> {
-        self.0.under_way.methods()
+        let mut methods = self.0.under_way.methods();
+        methods.extend(self.0.unanswered.methods());
+        methods
     }
 
     fn close(&self) {
@@ -511,6 +521,7 @@ impl Service for ProcessService {
         tables.ids.clear();
         tables.weight = 0;
         drop(tables);
+        self.0.unanswered.close();
         objects.into_iter().for_each(let_go);
         self.0.filters.clear();
         if let Some(roots) = self.0.roots.upgrade() {

@@ -348,6 +348,8 @@ impl Connection {
 
     /// The link is closed and everything has been handled: waits for the end of the process, if need be by force, and says why it went.
     pub(crate) fn reason(&self, stop: Duration) -> DetachReason {
+        // Who receives may learn of the close before what was being served has been noted.
+        self.ending.wait_link_closed(after(stop));
         let announced = self.with_session(|session| session.has_ended());
         if matches!(self.child.get(), Some(Some(_))) && !self.ending.wait_status(after(stop)) {
             self.kill();

@@ -73,7 +73,10 @@ pub(crate) fn receive(
         }
         // Each is sorted out before it comes here.
         call::ToParent::Result(result) => return Err(Violation::NoSuchInvocation(result.invocation)),
-        message @ (call::ToParent::Release(_) | call::ToParent::Released { .. } | call::ToParent::Revoked { .. }) => {
+        message @ (call::ToParent::Release(_)
+        | call::ToParent::Released { .. }
+        | call::ToParent::Revoked { .. }
+        | call::ToParent::Cancel { .. }) => {
             let mut answer = answer.clone();
             pump.execute(move || handle_alone(&on_pump, message, &mut answer));
         }
@@ -122,6 +125,8 @@ fn handle(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn
         (None, call::ToParent::Released { .. }) => Ok(()),
         // Nobody holds any.
         (None, call::ToParent::Revoked { .. }) => Ok(()),
+        // The call has been answered.
+        (None, call::ToParent::Cancel { .. }) => Ok(()),
     }
 }
 
@@ -137,6 +142,10 @@ impl Answer for LaneAnswer {
         let message = ToChild::Object(call::ToChild::Return(answer));
         lock(&self.outlet).send_after(&message, |bytes| log::sent(self.process, &message, bytes))
     }
+
+    fn later(&self) -> Box<dyn Answer + Send> {
+        Box::new(self.clone())
+    }
 }
 
 /// Answers the calls of the loop thread.
@@ -146,5 +155,9 @@ pub(crate) struct MainAnswer(pub(crate) Arc<Connection>);
 impl Answer for MainAnswer {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
         self.0.send(&ToChild::Object(call::ToChild::Return(answer)))
+    }
+
+    fn later(&self) -> Box<dyn Answer + Send> {
+        Box::new(self.clone())
     }
 }

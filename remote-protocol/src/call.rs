@@ -37,6 +37,11 @@ pub enum ToParent<'a> {
         /// The callbacks.
         callbacks: Vec<LentId>,
     },
+    /// Nobody waits for the return of a call any more. The call returns all the same, unless it has.
+    Cancel {
+        /// The call.
+        call: CallId,
+    },
 }
 
 impl ToParent<'_> {
@@ -49,6 +54,7 @@ impl ToParent<'_> {
             Self::Release(releases) => ToParent::Release(Cow::Owned(releases.into_owned())),
             Self::Released { batches } => ToParent::Released { batches },
             Self::Revoked { callbacks } => ToParent::Revoked { callbacks },
+            Self::Cancel { call } => ToParent::Cancel { call },
         }
     }
 }

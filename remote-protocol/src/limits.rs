@@ -25,13 +25,21 @@ pub const MESSAGE_COST: usize = 64;
 /// The lanes of one link, the main lane included. As many threads of a child can be in calls at once; more wait for a lane.
 pub const LANES: u8 = 16;
 
+/// The calls of one process that may be unanswered while nobody is blocked in them: each keeps something on both sides until it is
+/// answered. As many as anybody follows up at once; whoever has more to ask asks with a list.
+pub const PROMISED_CALLS: usize = 64;
+
+/// What the arguments of those calls may take together, in bytes: as much as one message, which may have it alone.
+pub const PROMISED_BYTES: usize = MESSAGE_BYTES;
+
 /// What may have arrived from a child and not be handled, for a window of `window` bytes: the window, which one message may go past;
-/// a call of the loop thread behind it; one long call of the other threads, which make them one at a time; their short ones; and what
-/// is given back.
+/// a call of the loop thread behind it; one long call of the other threads, which make them one at a time; their short ones; what is
+/// given back; and promised calls, with their being given up.
 #[must_use]
 pub const fn inbox_bytes(window: u64) -> usize {
     let releases = RELEASE_BATCHES as usize * (RELEASES * RELEASE_BYTES + 2 * MESSAGE_COST);
-    let beyond = 3 * MESSAGE_BYTES + LANES as usize * 4 * RECORD_BYTES + releases;
+    let promised = PROMISED_BYTES + PROMISED_CALLS * 1024;
+    let beyond = 3 * MESSAGE_BYTES + LANES as usize * 4 * RECORD_BYTES + releases + promised;
     // A window that is longer than memory is no limit.
     if window > (usize::MAX / 2) as u64 { usize::MAX } else { window as usize + beyond }
 }

@@ -66,6 +66,9 @@ pub trait Answer {
     ///
     /// [`OutletError`]; nothing was sent. When the link is closed, nobody waits.
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError>;
+
+    /// The same way to answer, for an answer that comes later and from any thread.
+    fn later(&self) -> Box<dyn Answer + Send>;
 }
 
 /// Sends a child of the parent what it has not asked for. Never blocks.
@@ -198,6 +201,27 @@ pub trait Caller: fmt::Debug + Send + Sync {
     /// Tells the parent that callbacks are dead, in order with all that is said on the main lane. At most
     /// [`REVOKED`](crate::limits::REVOKED) at once. Never blocks; a parent that is gone is no error.
     fn revoke(&self, callbacks: Vec<LentId>);
+
+    /// The id of a call that is about to be [started](Self::start).
+    fn next_call(&self) -> CallId;
+
+    /// Sends a call on the main lane and does not wait: its return goes to [`LateReturns::late`]. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`CallFailure`]; nothing was sent.
+    fn start(&self, call: CallId, request: Request<'_>) -> Result<(), CallFailure>;
+
+    /// Tells the parent that nobody waits for a call that was started. Never blocks; a parent that is gone is no error.
+    fn cancel(&self, call: CallId);
+
+    /// Receives what arrives for the loop thread, if this is it, until `settled`, `deadline` or the end of the link. `false` when this is
+    /// another thread.
+    ///
+    /// # Blocking
+    ///
+    /// On the loop thread, as [`call`](Self::call).
+    fn pump(&self, deadline: Instant, settled: &dyn Fn() -> bool) -> bool;
 }
 
 /// Why a call has no outcome.
@@ -242,11 +266,15 @@ pub trait Callbacks {
 /// Sends the outcome of a function. An error says that nothing was sent.
 pub type Respond<'a> = &'a mut dyn FnMut(Outcome<'_>) -> Result<(), OutletError>;
 
-/// Told of returns that nobody waits for any more, on the thread that found them. What they refer to has to be given back.
+/// Told of returns that no thread is blocked for, on the thread that found them: of calls that were given up, or [started](Caller::start).
+/// What they refer to has to be given back.
 pub trait LateReturns: fmt::Debug + Send + Sync {
     /// `call` has been given up at its deadline; its return may come later, and then [`late`](Self::late) is told.
     fn given_up(&self, call: CallId);
 
-    /// The return of `call` came after its deadline.
+    /// The return of `call` came after its deadline, or the call was [started](Caller::start).
     fn late(&self, call: CallId, outcome: Outcome<'_>);
+
+    /// The link is closed, or the loop ends: calls that were started do not return any more. May be told more than once.
+    fn disconnected(&self);
 }

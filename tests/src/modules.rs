@@ -22,6 +22,7 @@ pub mod misuse;
 pub mod mortal;
 pub mod objects;
 pub mod ports;
+pub mod promises;
 pub mod pumped;
 pub mod reentry;
 pub mod registering;

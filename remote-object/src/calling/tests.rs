@@ -1,4 +1,5 @@
 use std::panic::Location;
+use std::time::Instant;
 
 use super::*;
 
@@ -23,6 +24,20 @@ impl Caller for Told {
 
     fn revoke(&self, callbacks: Vec<LentId>) {
         self.revoked.lock().unwrap().push(callbacks);
+    }
+
+    fn next_call(&self) -> CallId {
+        CallId(0)
+    }
+
+    fn start(&self, _call: CallId, _request: Request<'_>) -> Result<(), CallFailure> {
+        Err(CallFailure::Disconnected)
+    }
+
+    fn cancel(&self, _call: CallId) {}
+
+    fn pump(&self, _deadline: Instant, _settled: &dyn Fn() -> bool) -> bool {
+        false
     }
 }
 

@@ -55,6 +55,10 @@ impl Answer for NoAnswer {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
         panic!("an answer to {}, which was not asked", answer.call)
     }
+
+    fn later(&self) -> Box<dyn Answer + Send> {
+        Box::new(Self)
+    }
 }
 
 fn served() -> (Arc<Told>, ProcessService) {
@@ -253,6 +257,10 @@ impl Answer for Answers {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
         self.0.push(answer.outcome.into_owned());
         Ok(())
+    }
+
+    fn later(&self) -> Box<dyn Answer + Send> {
+        panic!("buffers are read at once")
     }
 }
 

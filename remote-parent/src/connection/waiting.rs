@@ -1,11 +1,13 @@
 use std::sync::{Arc, Mutex};
 
 use remote_protocol::call::{self, CallError, Outcome, Request, Return};
+use remote_protocol::id::CallId;
+use remote_protocol::limits::{LANES, PROMISED_CALLS};
 use remote_protocol::service::Answer;
 
 use crate::hub::lock;
 
-/// The calls that were handed to the executor and that it has not come to; as many as the process has lanes, at most.
+/// The calls that were handed to the executor and that it has not come to; at most [`MOST`].
 #[derive(Default)]
 pub(crate) struct Waiting(Mutex<State>);
 
@@ -31,6 +33,12 @@ impl Waiting {
             refuse((call, answer));
             return None;
         }
+        if state.calls.len() >= MOST {
+            drop(state);
+            let (method, reason) = (asked(&call.request), format!("{MOST} calls wait to be served"));
+            answer_refused(call.id, answer, CallError::Busy { method, reason });
+            return None;
+        }
         let waiting = Arc::new(WaitingCall(Mutex::new(Some((call, answer)))));
         state.calls.push(Arc::clone(&waiting));
         Some(waiting)
@@ -53,10 +61,13 @@ impl Waiting {
     }
 }
 
-fn refuse((call, mut answer): Handed) {
-    let error = Box::new(CallError::Disconnected { method: asked(&call.request) });
+fn refuse((call, answer): Handed) {
+    answer_refused(call.id, answer, CallError::Disconnected { method: asked(&call.request) });
+}
+
+fn answer_refused(call: CallId, mut answer: Box<dyn Answer + Send>, error: CallError) {
     // A child that is gone does not wait for it.
-    let _ = answer.send(Return { call: call.id, outcome: Outcome::Refused(error) });
+    let _ = answer.send(Return { call, outcome: Outcome::Refused(Box::new(error)) });
 }
 
 /// What a request asks for, as far as the process's connection can tell.
@@ -67,3 +78,6 @@ pub(crate) fn asked(request: &Request<'_>) -> String {
         Request::Read { buffer, .. } => format!("buffer {buffer}"),
     }
 }
+
+/// A child has one call on each lane, and those that were promised an answer. One that sends more is not honest.
+const MOST: usize = LANES as usize + PROMISED_CALLS;

@@ -142,6 +142,12 @@ pub enum CallError {
         /// The function.
         function: String,
     },
+    /// The method was to answer later, and cannot any more: it dropped its reply.
+    #[error("`{method}` dropped its reply without an answer")]
+    Unanswered {
+        /// The method.
+        method: String,
+    },
     /// The parent exports no objects at all to this process.
     #[error("the parent exports no objects, asked for {asked}")]
     NotServed {

@@ -60,6 +60,7 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("result", result(Outcome::Done(references()))),
         ("result-refused", result(Outcome::Refused(Box::new(CallError::NoSuchFunction { function: "f".into() })))),
+        ("cancel", ToParent::Object(call::ToParent::Cancel { call: CallId(300) })),
         ("handled", ToParent::Handled { cost: 72 }),
         ("handled-too-much", ToParent::Handled { cost: u64::MAX }),
         ("unloaded", ToParent::Unloaded { loader: LoaderId(1) }),
@@ -169,6 +170,7 @@ fn call_errors(report: Report) -> impl Iterator<Item = (&'static str, CallError)
         ("refused-busy", CallError::Busy { method: method(), reason: "64 functions".into() }),
         ("refused-too-deep", CallError::TooDeep { function: "function made at a:1:2".into(), limit: 16 }),
         ("refused-function", CallError::NoSuchFunction { function: "function 4#1".into() }),
+        ("refused-unanswered", CallError::Unanswered { method: method() }),
         ("refused-deadline", deadline),
     ]
     .into_iter()

@@ -24,12 +24,12 @@ impl Executor for Queue {
 }
 
 /// Runs what it is given, when it is asked to.
-struct Pump(Receiver<Task>);
+pub(crate) struct Pump(Receiver<Task>);
 
 impl Pump {
     /// Pumps until there is something.
     #[track_caller]
-    fn until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn until<T>(&self, mut done: impl FnMut() -> Option<T>) -> T {
         loop {
             if let Some(done) = done() {
                 return done;
@@ -39,7 +39,7 @@ impl Pump {
     }
 
     #[track_caller]
-    fn next<T>(&self, events: &Events<T>) -> T {
+    pub(crate) fn next<T>(&self, events: &Events<T>) -> T {
         let mut so_far = Vec::new();
         self.until(|| {
             so_far.extend(events.so_far());
@@ -48,7 +48,7 @@ impl Pump {
     }
 }
 
-fn pumped(setup: Setup, name: &str) -> (Setup, Pump) {
+pub(crate) fn pumped(setup: Setup, name: &str) -> (Setup, Pump) {
     let transport = setup.transport();
     drop(setup);
     let (tasks, queue) = channel();

@@ -18,6 +18,7 @@ mod contexts;
 mod functions;
 mod objects;
 mod policy;
+mod promises;
 mod releases;
 mod roots;
 mod versions;

@@ -44,7 +44,7 @@ fn qualifiers(method: &Method, errors: &mut Errors) {
     if let Some(token) = &signature.asyncness {
         errors.refuse(
             token,
-            "a call waits for its return: remove `async`, and take a `Callback<A>` for what comes later",
+            "a method returns its answer or a promise of it: remove `async`, and return a `Promise<T, E>` for what comes later",
         );
     }
     if let Some(token) = &signature.constness {

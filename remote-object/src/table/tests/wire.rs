@@ -391,6 +391,22 @@ impl Caller for Wire {
     fn revoke(&self, _callbacks: Vec<LentId>) {
         unreachable!("no context ends before its loop")
     }
+
+    fn next_call(&self) -> CallId {
+        unreachable!("no call is promised")
+    }
+
+    fn start(&self, _call: CallId, _request: Request<'_>) -> Result<(), CallFailure> {
+        unreachable!("no call is promised")
+    }
+
+    fn cancel(&self, _call: CallId) {
+        unreachable!("no call is promised")
+    }
+
+    fn pump(&self, _deadline: Instant, _settled: &dyn Fn() -> bool) -> bool {
+        unreachable!("no call is promised")
+    }
 }
 
 impl Notify for Wire {
@@ -479,6 +495,10 @@ impl Answer for WireAnswer {
             state.push_to_child(self.lane, &message);
         }
         Ok(())
+    }
+
+    fn later(&self) -> Box<dyn Answer + Send> {
+        unreachable!("no call is promised")
     }
 }
 

@@ -311,9 +311,9 @@ impl World {
 
     fn look_up<T: Interface + ?Sized>(&self) -> Option<Remote<T>> {
         let request = Request::Lookup { root: Root::Module("factory".into()), interface: Some(T::NAME.into()) };
-        let read = |outcome: Outcome<'_>| match outcome {
-            Outcome::Done(payload) => proxy::decode(&self.calling, payload).unwrap(),
-            other => panic!("{other:?}"),
+        let read = |outcome: Outcome<'_>| match self.calling.receive(outcome) {
+            (Outcome::Done(payload), arrivals) => proxy::decode(&payload, arrivals).unwrap(),
+            (other, _) => panic!("{other:?}"),
         };
         self.calling.request(request, Vec::new, "factory", read).ok()
     }
