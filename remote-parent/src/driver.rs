@@ -3,6 +3,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use remote_protocol::call;
 use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
@@ -100,6 +101,10 @@ impl Driver {
                     self.run_local();
                     self.handle(codec::decode(&message)?)?;
                     reading.recycle(message);
+                }
+                ForDriver::Call(call) => {
+                    self.run_local();
+                    self.handle(ToParent::Object(call::ToParent::Call(call)))?;
                 }
                 ForDriver::Woken | ForDriver::Nothing => {}
                 ForDriver::Closed => return Ok(()),

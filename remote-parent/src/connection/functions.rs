@@ -74,9 +74,9 @@ impl Connection {
                 }
                 ForWaiter::Turn(mut turn) => {
                     if let Err(violation) = self.read(&mut turn, deadline) {
-                        turn.close();
-                        drop(turn);
+                        // First, so that the driver, which ends then, gives this as the reason.
                         self.violated(violation);
+                        turn.close();
                     }
                 }
                 ForWaiter::Alarm => {}

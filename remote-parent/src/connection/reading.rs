@@ -40,7 +40,7 @@ struct State {
     closed: bool,
     ended: bool,
     /// What is for the driver, in order; and what it costs, with the calls that wait for other threads.
-    deferred: VecDeque<Message>,
+    deferred: VecDeque<Deferred>,
     deferred_cost: usize,
     /// The driver was to be woken.
     woken: bool,
@@ -48,10 +48,19 @@ struct State {
     invocations: Invocations,
 }
 
+/// Something that is kept for the driver.
+enum Deferred {
+    Message(Message),
+    /// Of a function that nobody waits for any more, and what it costs.
+    Call(Call<'static>, usize),
+}
+
 /// What there is for the driver.
 pub(crate) enum ForDriver<'a> {
     /// A message that another thread has read.
     Deferred(Message),
+    /// A call of a function, which the thread that waited for that has not served.
+    Call(Call<'static>),
     /// It is the driver's turn to read.
     Turn(Turn<'a>),
     /// Somebody woke it.
@@ -106,10 +115,17 @@ impl Reading {
                 self.hand_on(&state);
                 return ForDriver::Woken;
             }
-            if let Some(message) = state.deferred.pop_front() {
-                state.deferred_cost = state.deferred_cost.saturating_sub(cost(message.len()));
+            if let Some(deferred) = state.deferred.pop_front() {
+                let (next, cost) = match deferred {
+                    Deferred::Message(message) => {
+                        let cost = cost(message.len());
+                        (ForDriver::Deferred(message), cost)
+                    }
+                    Deferred::Call(call, cost) => (ForDriver::Call(call), cost),
+                };
+                state.deferred_cost = state.deferred_cost.saturating_sub(cost);
                 self.hand_on(&state);
-                return ForDriver::Deferred(message);
+                return next;
             }
             if state.closed {
                 return ForDriver::Closed;
@@ -165,6 +181,7 @@ impl Reading {
             let closed = state.closed;
             let Some(waiter) = state.invocations.waiter(id) else { return ForWaiter::Closed };
             if let Some(outcome) = waiter.outcome.take() {
+                self.leave_calls(&mut state, id);
                 state.invocations.end(id);
                 self.hand_on(&state);
                 return ForWaiter::Outcome(outcome);
@@ -177,17 +194,18 @@ impl Reading {
                 self.hand_on(&state);
                 return ForWaiter::Alarm;
             }
-            // Also past the deadline: nobody else would serve it.
+            // First, for a process may make calls faster than they are served.
+            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                self.leave_calls(&mut state, id);
+                state.invocations.give_up(id);
+                self.hand_on(&state);
+                return ForWaiter::TimedOut;
+            };
             if let Some((call, cost)) = waiter.calls.pop_front() {
                 state.deferred_cost = state.deferred_cost.saturating_sub(cost);
                 self.hand_on(&state);
                 return ForWaiter::Call(call);
             }
-            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
-                state.invocations.give_up(id);
-                self.hand_on(&state);
-                return ForWaiter::TimedOut;
-            };
             if state.inlet.is_some() {
                 return ForWaiter::Turn(Turn { reading: self, inlet: state.inlet.take() });
             }
@@ -242,6 +260,16 @@ impl Reading {
     /// The outcome of a function has come, which [`sort`](Self::sort) has let through. It is given back when nobody waits for it any more.
     pub(crate) fn answer(&self, id: InvocationId, outcome: ArrivedOutcome) -> Option<ArrivedOutcome> {
         lock(&self.state).invocations.answer(id, outcome)
+    }
+
+    /// The thread that waits for a function stops doing so: the calls of the function that it has not served are the driver's.
+    fn leave_calls(&self, state: &mut State, id: InvocationId) {
+        let Some(waiter) = state.invocations.waiter(id) else { return };
+        let calls = std::mem::take(&mut waiter.calls);
+        if !calls.is_empty() {
+            state.deferred.extend(calls.into_iter().map(|(call, cost)| Deferred::Call(call, cost)));
+            self.notify_driver(state);
+        }
     }
 
     /// Lets another read, if nobody does and somebody waits.
@@ -310,7 +338,7 @@ impl Turn<'_> {
     pub(crate) fn defer(&self, message: Message) -> Result<(), Violation> {
         let mut state = lock(&self.reading.state);
         self.reading.charge(&mut state, message.len())?;
-        state.deferred.push_back(message);
+        state.deferred.push_back(Deferred::Message(message));
         self.reading.notify_driver(&state);
         Ok(())
     }

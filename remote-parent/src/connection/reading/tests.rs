@@ -154,6 +154,35 @@ fn what_nobody_called_or_waits_for() {
 }
 
 #[test]
+fn a_process_that_goes_on_calling_holds_nobody_up_beyond_the_deadline() {
+    let stage = Stage::new(1 << 20);
+    let id = stage.reading.begin().unwrap();
+    // The driver reads faster than the calls are served.
+    for _ in 0..3 {
+        assert!(matches!(stage.reading.sort(call_of(id), 1), Ok(Sorted::Taken)));
+    }
+    assert!(matches!(stage.reading.next_for(id, soon()), ForWaiter::Call(_)));
+    assert!(matches!(stage.reading.next_for(id, Instant::now()), ForWaiter::TimedOut));
+    for _ in 0..2 {
+        assert!(matches!(stage.reading.next(false), ForDriver::Call(Call { during, .. }) if during == Some(id)));
+    }
+    assert!(matches!(stage.reading.next(false), ForDriver::Turn(_)));
+    assert_eq!(stage.reading.state.lock().unwrap().deferred_cost, 0);
+}
+
+#[test]
+fn a_call_that_its_function_did_not_wait_for_is_the_drivers() {
+    let stage = Stage::new(1 << 20);
+    let id = stage.reading.begin().unwrap();
+    assert!(matches!(stage.reading.sort(call_of(id), 1), Ok(Sorted::Taken)));
+    assert!(matches!(stage.reading.sort(result(id), 1), Ok(Sorted::Result(_))));
+    assert!(stage.reading.answer(id, Box::new(())).is_none());
+    assert!(matches!(stage.reading.next_for(id, soon()), ForWaiter::Outcome(_)));
+    assert!(matches!(stage.reading.next(false), ForDriver::Call(_)));
+    assert_eq!(stage.reading.state.lock().unwrap().deferred_cost, 0);
+}
+
+#[test]
 fn what_is_kept_is_bounded() {
     let stage = Stage::new(200);
     let id = stage.reading.begin().unwrap();
