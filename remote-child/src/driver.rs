@@ -133,10 +133,17 @@ fn receive(core: &Rc<Core>) -> Result<Step, Violation> {
 
 /// Listeners and the like are contained one by one; what is left are destructors of the application.
 fn handle_contained(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
-    contain(|| handle(core, message)).unwrap_or_else(|panic| {
+    let mut cost = 0;
+    let handled = contain(|| handle(core, message, &mut cost)).unwrap_or_else(|panic| {
         tracing::error!(%panic, "a destructor of the application panicked");
         Ok(Step::On)
-    })
+    });
+    // Also where a destructor panicked: else the window would be full in the end.
+    if cost > 0 {
+        let message = core.session().borrow_mut().handled(cost);
+        core.send(message);
+    }
+    handled
 }
 
 fn contained(code: impl FnOnce()) {
@@ -145,9 +152,9 @@ fn contained(code: impl FnOnce()) {
     }
 }
 
-fn handle(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
+fn handle(core: &Rc<Core>, message: &[u8], cost: &mut u64) -> Result<Step, Violation> {
     let message: ToChild<'_> = codec::decode(message)?;
-    let cost = message.cost();
+    *cost = message.cost();
     let received = core.session().borrow_mut().receive(message)?;
     match received {
         Received::Ready(welcome) => core.welcomed(welcome),
@@ -179,10 +186,6 @@ fn handle(core: &Rc<Core>, message: &[u8]) -> Result<Step, Violation> {
         Received::Object(call::ToChild::Released { batches }) => core.lanes.acknowledged(batches)?,
         Received::Close => return Ok(Step::End(Ended::Closed)),
         Received::Nothing => {}
-    }
-    if cost > 0 {
-        let message = core.session().borrow_mut().handled(cost);
-        core.send(message);
     }
     Ok(Step::On)
 }

@@ -193,11 +193,14 @@ impl Frame {
 
     /// Lets go of everything that may hold this frame: its listeners, and what is kept with it.
     pub(crate) fn clear(&self) {
-        self.inner.extensions.end();
         let listeners = self.inner.listeners.borrow_mut().take();
         let content_listeners = self.inner.content_listeners.take();
         let detach = self.inner.detach.borrow_mut().take();
-        drop((listeners, content_listeners, detach));
+        // A destructor that panics must not keep the frame from going.
+        self.inner.loader.contain(DETACH, move || {
+            self.inner.extensions.end();
+            drop((listeners, content_listeners, detach));
+        });
     }
 }
 

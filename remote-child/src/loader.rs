@@ -145,9 +145,10 @@ impl Loader {
         // Those that a handler registered.
         let frames = self.frames.take();
         frames.items().iter().for_each(Frame::clear);
-        drop((listeners, frames));
+        // A destructor that panics must not keep the loader from going.
+        self.contain("unload", || drop((listeners, frames)));
         self.unloaded.set(true);
-        self.extensions.end();
+        self.contain("unload", || self.extensions.end());
     }
 
     /// Reports trouble in the code of this loader's modules.

@@ -276,7 +276,7 @@ impl Driver {
                 for listener in iter::from_fn(|| lock(&loader.frames).detach_listener(&mut turn)) {
                     loader.contain(frame.process(), "detach", || listener(&frame));
                 }
-                frame.clear();
+                contained(|| frame.clear());
             }
             if let Some((process, options)) = shared.take_move() {
                 let moved = driver.hub().open_frame(&process, options);
@@ -336,7 +336,7 @@ impl Driver {
             for listener in iter::from_fn(|| lock(&loader.processes).detach_listener(&mut turn)) {
                 loader.contain(&process, "detach", || listener(&process, reason));
             }
-            process.clear();
+            contained(|| process.clear());
         }
     }
 }

@@ -21,6 +21,15 @@ impl Drop for Guard {
     }
 }
 
+/// Panics when the closure it is in is dropped.
+struct Explosive;
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        panic!("the destructor's own fault");
+    }
+}
+
 fn guarded(context: &Context, process: Process, name: &str) -> Callback<String> {
     let guard = Guard { process, name: name.to_owned() };
     context.callback(move |text: String| {
@@ -45,6 +54,20 @@ fn main(child: &Child) {
     });
     answer(child, "add of frame", |child, (id, name): (FrameId, String)| {
         bell(child)?.add(guarded(&frame(child, id).remote(), child.process(), &name))
+    });
+    answer(child, "add what explodes", |child, id: FrameId| {
+        let (frame, explosive) = (frame(child, id), Explosive);
+        let context = frame.remote();
+        bell(child)?.add(context.callback(move |_: String| {
+            let _explosive = &explosive;
+            frame.reload();
+        }))
+    });
+    answer(child, "listen explosively", |child, id: FrameId| {
+        let (of_frame, of_process) = (Explosive, Explosive);
+        frame(child, id).port().on("never", move |_frame, ()| _ = &of_frame);
+        child.process().port().on("never", move |_process, ()| _ = &of_process);
+        Ok::<_, String>(())
     });
     answer(child, "add of loader", |child, name: String| {
         bell(child)?.add(guarded(&child.remote(), child.process(), &name))

@@ -1,14 +1,14 @@
 //! Contexts of callbacks: those of frames, which end by a reload, and those of loaders.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use remote_object::{CallError, Callback, CallbackError, Listeners};
-use remote_parent::{FrameId, ParentOptions, Task};
+use remote_parent::{FrameId, ParentOptions, Task, this_module};
 use tests::objects::Objects;
 
 use crate::executor::Queue;
-use crate::harness::{PATIENCE, Setup, ask, every_transport, heard, sync};
+use crate::harness::{Events, PATIENCE, Setup, ask, every_transport, heard, sync};
 
 /// The callbacks that the bell keeps, in the order they were added.
 fn kept(objects: &Objects) -> Vec<Callback<String>> {
@@ -24,6 +24,53 @@ fn assert_dead(callback: &Callback<String>) {
 }
 
 every_transport! {
+    /// B8, B10: a callback counts as handled also when its closure goes while it runs, and the destructor of that panics.
+    fn a_callback_that_explodes_counts_as_handled(setup) {
+        let name = "a_callback_that_explodes_counts_as_handled";
+        let transport = setup.transport();
+        drop(setup);
+        let setup = Setup::with(name, transport, ParentOptions::new().window(4096));
+        let objects = Objects::served(setup.parent());
+        setup.require("contexts");
+        setup.require("basics");
+        let child = setup.spawn();
+        let frame: FrameId = ask(&child, "new frame", &());
+        for round in 0..4 {
+            ask::<(), _>(&child, "add what explodes", &frame);
+            let callback = kept(&objects).remove(round);
+            // There is room as soon as the child has said that it has handled the one before.
+            let called = (0..1_000_000).any(|_| {
+                thread::yield_now();
+                callback.call("x".repeat(3000)).is_ok()
+            });
+            assert!(called, "{round}");
+            sync(&child);
+        }
+    }
+
+    /// A10, A19: a frame and a loader go also when the destructor of one of their listeners panics, which is reported.
+    fn what_explodes_goes_all_the_same(setup) {
+        setup.require("basics");
+        let second = setup.parent().loader("second").unwrap();
+        second.remote_require("tests::modules::contexts", this_module!()).unwrap();
+        let child = setup.spawn();
+        let (tell, errors) = Events::new("error");
+        let tell = Mutex::new(tell);
+        second.processes().on_error(move |_process, error| tell.lock().unwrap().tell(error.to_string()));
+        let seen = second.processes().get(child.id()).unwrap();
+        let frame: FrameId = ask(&seen, "new frame", &());
+        ask::<(), _>(&seen, "listen explosively", &frame);
+        second.frames().get(frame).unwrap().close();
+        sync(&child);
+        assert!(setup.parent().frames().get(frame).is_none());
+        assert!(errors.next().contains("the destructor's own fault"));
+        second.unload("enough");
+        for process in [&child, &setup.main()] {
+            sync(process);
+        }
+        assert!(setup.parent().snapshot().loaders.iter().all(|loader| loader.name != "second"));
+    }
+
     /// B10: a reload ends the callbacks of the frame and of no other; their closures are dropped, and the frame goes on.
     fn a_reload_ends_the_callbacks_of_its_frame(setup) {
         let objects = Objects::served(setup.parent());
@@ -77,7 +124,7 @@ every_transport! {
                 ask::<(), _>(&process, "add of frame", &(id, "page"));
                 ask::<(), _>(&process, "add of loader", "loader");
                 let frame = setup.parent().frames().get(id).expect("it is attached");
-                let (tell, told) = crate::harness::Events::new("detach");
+                let (tell, told) = Events::new("detach");
                 let callbacks = kept(&objects);
                 let own = callbacks.clone();
                 frame.on_detach(move |_frame| tell.tell((own[0].is_alive(), own[1].is_alive())));
