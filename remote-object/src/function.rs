@@ -136,6 +136,9 @@ impl<A: Serialize, R: DeserializeOwned> Function<A, R> {
     /// Until the closure has returned, at most until the deadline. In the parent, this thread serves the calls that the closure makes
     /// meanwhile. On the loop thread of the child that made it, the closure is simply called.
     ///
+    /// So hold no lock here that these calls take: this very thread would wait for itself, in the application's code, where no deadline
+    /// of ours ends it.
+    ///
     /// # Errors
     ///
     /// A [`CallError`] that names the function by where it was made: it panicked, is gone, took too long, or the argument or result cannot be

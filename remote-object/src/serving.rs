@@ -259,7 +259,8 @@ impl Serving {
                 Ok(Arrival::Function(AnyFunction::Held(self.hold(id, made_at, via, true)?), Encoding::Typed))
             }
             Reference::Returning { result, made_at } => {
-                let returning = Returning { made_at: made_at.into_owned(), result: Ok(result.0.into_owned()) };
+                let returning =
+                    Returning { made_at: made_at.shortened().into_owned(), result: Ok(result.0.into_owned()) };
                 Ok(Arrival::Function(AnyFunction::Returning(Arc::new(returning)), Encoding::Typed))
             }
         };
@@ -275,6 +276,7 @@ impl Serving {
         via: &Via,
         returns: bool,
     ) -> Result<Arc<HeldCallback>, String> {
+        let made_at = made_at.shortened();
         let mut tables = self.tables();
         if tables.callbacks.len() >= self.limit && !tables.callbacks.contains(id) {
             drop(tables);

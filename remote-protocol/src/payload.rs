@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::CowBytes;
 use crate::id::LentId;
+use crate::limits::NAME_BYTES;
 
 /// What an event, an argument list, a result or an error consists of on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -151,6 +152,17 @@ pub struct Location<'a> {
 }
 
 impl Location<'_> {
+    /// The same place, as long as a name may be: a peer says it, and it is kept. Of a longer file, the end.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        if self.file.len() > NAME_BYTES {
+            let start = self.file.len() - NAME_BYTES;
+            let end = self.file.char_indices().find(|(at, _)| *at >= start).and_then(|(at, _)| self.file.get(at..));
+            self.file = Cow::Owned(end.unwrap_or_default().to_owned());
+        }
+        self
+    }
+
     /// The same place, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> Location<'static> {
@@ -211,5 +223,20 @@ impl Fingerprint {
             rest = tail;
         }
         Self(hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_long_file_tells_most() {
+        let place = |file: String| Location { file: file.into(), line: 1, column: 2 };
+        let fits = place("x".repeat(NAME_BYTES));
+        assert_eq!(fits.clone().shortened(), fits);
+        // The first character that may be there is cut in two.
+        let long = place(format!("{}\u{e9}{}.rs", "x".repeat(5000), "y".repeat(NAME_BYTES - 4)));
+        assert_eq!(long.shortened(), place(format!("{}.rs", "y".repeat(NAME_BYTES - 4))));
     }
 }

@@ -84,6 +84,16 @@ fn arrive(service: &ProcessService) -> Callback<()> {
 
 const ID: LentId = LentId { slot: 1, generation: 0 };
 
+/// B6: what is kept of a callback is bounded, however long the place is that its process says it was made at.
+#[test]
+fn a_place_is_kept_in_short() {
+    let (_told, service) = served();
+    let made_at = Location { file: "x".repeat(1 << 20).into(), line: 3, column: 5 };
+    let arrivals = service.0.arrive(vec![Reference::Function { id: ID, made_at }], &Via::unknown()).unwrap();
+    let Some(Arrival::Function(function, _)) = arrivals.first() else { panic!("a function arrived") };
+    assert_eq!(function.made_at().file.len(), remote_protocol::limits::NAME_BYTES);
+}
+
 /// B10
 #[test]
 fn a_revoked_callback_is_dead_and_its_references_are_given_back() {

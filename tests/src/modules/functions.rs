@@ -128,6 +128,20 @@ fn faults(child: &Child) {
         let error = mill(child)?.attempt(f.clone(), 200)?.expect_err("it takes too long");
         Ok::<_, CallError>([f.made_at(), error])
     });
+    answer(child, "keep what gives up", |child, gate: String| {
+        let workshop = child.remote().require::<dyn Workshop>("workshop")?;
+        let (remote, own) = (child.remote(), child.clone());
+        let f = child.remote().function(move |_: String| {
+            remote.set_call_deadline(Duration::from_millis(50));
+            workshop.make_at(&gate, "slow").expect_err("it takes too long");
+            workshop.make("left").expect_err("nobody comes to it");
+            remote.set_call_deadline(Duration::from_secs(30));
+            // After the result of this function.
+            let told = own.handle().run(|child| tell(&child.process(), "gave up", &()));
+            told.map_or(0, |()| 3)
+        });
+        mill(child)?.keep(f)
+    });
     answer(child, "wait for a lock", |child, ()| {
         let own = mill(child)?;
         let f = child.remote().function(move |_: i64| {

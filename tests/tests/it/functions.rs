@@ -210,6 +210,28 @@ every_transport! {
         settle(&child, &objects);
     }
 
+    /// B7, B11: what a function has called and given up before it returns is served all the same, and what that gives comes back.
+    fn what_a_function_gives_up_is_served_all_the_same(setup) {
+        let (works, objects) = served(&setup);
+        let child = setup.spawn();
+        let gate = Gate::new();
+        ask::<(), _>(&child, "keep what gives up", &gate.address());
+        let kept = works.kept.lock().unwrap().take().unwrap();
+        let gave_up = heard::<Process, ()>(&child.port(), "gave up");
+        thread::scope(|scope| {
+            let asked = scope.spawn(|| works.ask(kept));
+            let waiting = gate.arrival();
+            // The result has been read by the process's own thread, while the one that waits for it serves the first call.
+            gave_up.next();
+            waiting.let_go();
+            assert_eq!(asked.join().unwrap(), Ok(3));
+        });
+        let mut dropped = [objects.dropped.recv().unwrap(), objects.dropped.recv().unwrap()];
+        dropped.sort();
+        assert_eq!(dropped, ["left", "slow"]);
+        settle(&child, &objects);
+    }
+
     /// B11: a lock of the application that a function needs in the end meets the deadline, whose error names the whole chain.
     fn a_lock_of_the_application_meets_the_deadline(setup) {
         let (_works, _objects) = served(&setup);
