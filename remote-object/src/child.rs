@@ -123,13 +123,14 @@ impl Loop for LoopHandle {
         within: Duration,
     ) -> Result<Returned, CallError> {
         let run = move |extension: &Extension| extension.0.run_here(id, form, &argument, arrivals);
-        self.0.nest(within, run).unwrap_or_else(|error| {
-            Err(match error {
-                NestError::Deadline => CallError::Deadline { method: name, after: within, waits: String::new() },
-                NestError::TooDeep { limit } => CallError::TooDeep { function: name, limit },
-                _ => CallError::NoSuchFunction { function: name },
-            })
-        })
+        match self.0.nest(within, run) {
+            // Its context has ended meanwhile, and its closure, which knew where it was made, has gone.
+            Ok(Err(CallError::NoSuchFunction { .. })) => Err(CallError::NoSuchFunction { function: name }),
+            Ok(returned) => returned,
+            Err(NestError::Deadline) => Err(CallError::Deadline { method: name, after: within, waits: String::new() }),
+            Err(NestError::TooDeep { limit }) => Err(CallError::TooDeep { function: name, limit }),
+            Err(_) => Err(CallError::NoSuchFunction { function: name }),
+        }
     }
 
     fn forget(&self, id: LentId) {

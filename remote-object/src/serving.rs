@@ -663,8 +663,10 @@ impl HeldCallback {
         };
         arrived
             .map_err(|error| match error {
-                // The child may not know it any more; we do.
+                // The child may not know it any more; we do. Had it been told of, it would not have been called, unless the reference was
+                // still under way on another lane then.
                 CallError::NoSuchFunction { .. } => {
+                    self.revoked.store(true, Ordering::Release);
                     CallError::NoSuchFunction { function: function::name(self.location()) }
                 }
                 error => error,

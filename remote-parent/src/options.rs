@@ -55,6 +55,9 @@ impl ParentOptions {
 
     /// Where all of the parent's listeners, and the methods of the objects it serves, are run, instead of on a thread for each process and each
     /// of its calling threads. Listeners that `for_every` calls at once are the exception: they run on the thread that calls it.
+    ///
+    /// Where this is one thread, and it waits for a function of a child, it serves what that calls. All else waits for it, calls of further
+    /// threads of the child too: a function that waits for one of those meets its deadline.
     pub fn executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executor = Some(executor);
         self

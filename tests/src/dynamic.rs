@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use remote_object::{
-    CallError, Callback, DynamicObject, MemberKind, Remote, RemoteObject, RemoteValue, Report, Value, value,
+    CallError, Callback, DynamicObject, Function, MemberKind, Remote, RemoteObject, RemoteValue, Report, Value, value,
 };
 
 use crate::interfaces::{Bell, Item, Mirror, NumberError, WorkError, Workshop};
@@ -58,6 +58,12 @@ pub fn kit() -> DynamicObject {
         .method("ring", move |text: String, times: i64| -> Result<usize, CallError> {
             let listeners = std::mem::take(&mut *ring.lock().unwrap_or_else(PoisonError::into_inner));
             Ok(listeners.into_iter().filter(|listener| listener.call((text.clone(), times)).is_ok()).count())
+        })
+        .method("map", |numbers: Vec<i64>, f: Function<i64, i64>| -> Result<Vec<i64>, CallError> {
+            numbers.into_iter().map(|number| f.call(number)).collect()
+        })
+        .method("ask", |f: Function<RemoteValue, RemoteValue>, value: RemoteValue| -> Result<RemoteValue, CallError> {
+            f.call(value)
         })
         // Whether the property is the very object.
         .method("is_kept", move |object: RemoteObject| -> Result<bool, CallError> {

@@ -113,11 +113,12 @@ pub trait Bell: Send + Sync {
 /// An interface in two versions, as an old and a new program would have it.
 pub mod stock {
     pub mod old {
-        use remote_object::{CallError, interface};
+        use remote_object::{CallError, Callback, interface};
         use serde::{Deserialize, Serialize};
 
         #[interface]
         pub trait Stock: Send + Sync {
+            fn audit(&self, auditor: Callback<u32>) -> Result<(), CallError>;
             fn count(&self, article: &str) -> Result<u32, CallError>;
             fn price(&self, article: &str) -> Result<u32, CallError>;
             fn take(&self, article: &str) -> Result<u32, StockError>;
@@ -131,11 +132,13 @@ pub mod stock {
     }
 
     pub mod new {
-        use remote_object::{CallError, interface};
+        use remote_object::{CallError, Function, interface};
         use serde::{Deserialize, Serialize};
 
         #[interface]
         pub trait Stock: Send + Sync {
+            /// Nobody waited for what it says once.
+            fn audit(&self, auditor: Function<u32, bool>) -> Result<(), CallError>;
             fn take(&self, article: &str) -> Result<u32, StockError>;
             fn reserve(&self, article: &str, count: u32) -> Result<(), CallError>;
             /// It counted in other units once.

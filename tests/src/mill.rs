@@ -1,8 +1,8 @@
 //! What calls functions, in the parent.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use remote_object::{CallError, Callback, Exports, Function, Remote, interface};
@@ -23,7 +23,7 @@ pub trait Mill: Send + Sync {
     /// Calls the callback that it returns.
     fn ring(&self, f: Function<(), Callback<String>>) -> Result<(), CallError>;
     /// The length of what it makes of so many bytes.
-    fn grind(&self, f: Function<Vec<u8>, Vec<u8>>, bytes: u64) -> Result<usize, CallError>;
+    fn grind(&self, f: Function<String, String>, bytes: u64) -> Result<usize, CallError>;
     /// The text of the error, if there is one.
     fn attempt(&self, f: Function<i64, i64>, millis: u64) -> Result<Result<i64, String>, CallError>;
     /// Calls it while a lock of the application is held.
@@ -101,6 +101,8 @@ pub struct Works {
     pub steps: Mutex<HashMap<u32, Step>>,
     /// What came of [`Mill::attempt`].
     pub attempted: Mutex<Vec<Result<i64, String>>>,
+    /// The threads on which [`Mill::carry_out`] has been served.
+    pub threads: Mutex<HashSet<ThreadId>>,
     lock: Mutex<()>,
 }
 
@@ -138,8 +140,8 @@ impl Mill for Works {
         f.call(())?.call("rung".to_owned()).map_err(|error| CallError::from_error(&error))
     }
 
-    fn grind(&self, f: Function<Vec<u8>, Vec<u8>>, bytes: u64) -> Result<usize, CallError> {
-        let grain = vec![7; usize::try_from(bytes).expect("it fits")];
+    fn grind(&self, f: Function<String, String>, bytes: u64) -> Result<usize, CallError> {
+        let grain = "7".repeat(usize::try_from(bytes).expect("it fits"));
         Ok(f.call(grain)?.len())
     }
 
@@ -180,6 +182,7 @@ impl Mill for Works {
     }
 
     fn carry_out(&self, plan: Plan) -> Result<u64, CallError> {
+        lock(&self.threads).insert(thread::current().id());
         let mut count = 1;
         for step in plan.into_steps() {
             count += self.step(step.child).call(step)??;

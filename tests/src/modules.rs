@@ -16,6 +16,7 @@ pub mod dynamic;
 pub mod ending;
 pub mod flood;
 pub mod frames;
+pub mod function_lives;
 pub mod functions;
 pub mod loading;
 pub mod misuse;

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-use remote_object::{CallError, Callback, Exports, Remote};
+use remote_object::{CallError, Callback, Exports, Function, Remote};
 use remote_parent::{Parent, Process};
 
 use crate::gate;
@@ -310,6 +310,10 @@ impl Bell for Tower {
 struct OldStock;
 
 impl stock::old::Stock for OldStock {
+    fn audit(&self, auditor: Callback<u32>) -> Result<(), CallError> {
+        auditor.call(3).map_err(|error| CallError::from_error(&error))
+    }
+
     fn count(&self, _article: &str) -> Result<u32, CallError> {
         Ok(3)
     }
@@ -326,6 +330,10 @@ impl stock::old::Stock for OldStock {
 struct NewStock;
 
 impl stock::new::Stock for NewStock {
+    fn audit(&self, auditor: Function<u32, bool>) -> Result<(), CallError> {
+        auditor.call(0).map(drop)
+    }
+
     fn take(&self, article: &str) -> Result<u32, stock::new::StockError> {
         let cause = NumberError { text: "0".to_owned() };
         Err(stock::new::StockError::SoldOut { article: article.to_owned(), cause })

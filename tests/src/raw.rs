@@ -6,7 +6,7 @@ use std::time::Duration;
 use remote_protocol::codec;
 use remote_protocol::id::LaneId;
 use remote_protocol::link::{Lane, Link, Received};
-use remote_protocol::message::ToParent;
+use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::state::child::{Session, Settings};
 use remote_transport::ipc;
 
@@ -51,6 +51,23 @@ impl Raw {
     pub fn say(&mut self, record: &[u8]) {
         // The parent may have had enough.
         let _ = self.main.tx.send(record);
+    }
+
+    /// Waits for a message, which is short, that `take` takes; all others are ignored.
+    ///
+    /// # Panics
+    ///
+    /// When the parent ends the link.
+    pub fn hear<T>(&mut self, mut take: impl FnMut(ToChild<'_>) -> Option<T>) -> T {
+        let mut record = Vec::new();
+        loop {
+            let received = self.main.rx.recv(&mut record, None);
+            assert!(matches!(received, Received::Record), "{received:?}");
+            let message = codec::decode(record.get(1..).unwrap_or_default()).expect("a short message");
+            if let Some(taken) = take(message) {
+                return taken;
+            }
+        }
     }
 
     /// Waits until the parent ends the link, or this process.

@@ -104,7 +104,7 @@ fn references(child: &Child) {
         }))
     });
     answer(child, "grind", |child, bytes: u64| {
-        mill(child)?.grind(child.remote().function(|grain: Vec<u8>| [grain.clone(), grain].concat()), bytes)
+        mill(child)?.grind(child.remote().function(|grain: String| grain.repeat(2)), bytes)
     });
 }
 

@@ -128,13 +128,15 @@ fn versions(child: &Child) {
         let stock = child.remote().require::<dyn new::Stock>("old-stock")?;
         let reserved = stock.reserve("nail", 3).expect_err("the old one cannot");
         let price = stock.price("nail").expect_err("the old one counts in cents");
+        let audited = stock.audit(child.remote().function(|_: u32| true)).expect_err("the old one takes a callback");
         assert_eq!(stock.count("nail"), Ok(3));
-        Ok::<_, CallError>((reserved, price))
+        Ok::<_, CallError>([reserved, price, audited])
     });
     answer(child, "old on new", |child, ()| {
         let stock = child.remote().require::<dyn old::Stock>("new-stock")?;
         let old::StockError::Call(taken) = stock.take("nail").expect_err("it is sold out");
+        let audited = stock.audit(child.remote().callback(|_: u32| {})).expect_err("the new one takes a function");
         assert_eq!(stock.count("nail"), Ok(0));
-        Ok::<_, CallError>(taken)
+        Ok::<_, CallError>((taken, audited))
     });
 }

@@ -1,8 +1,11 @@
 //! Objects that are used by the names of their members.
 
+use std::sync::Arc;
+
 use remote_object::{CallError, RemoteObject};
 use remote_parent::{ProcessError, Transport, Trouble};
 use tests::dynamic::{BODIES, Stage, kit};
+use tests::mill::{Mill, Works};
 use tests::objects::Objects;
 
 use crate::harness::{Setup, ask, every_transport, heard};
@@ -12,6 +15,7 @@ fn served(setup: &Setup) -> Objects {
     let kit = RemoteObject::from(kit());
     objects.exports.module_dynamic("kit", kit.clone()).expect("the name is free");
     objects.exports.global_dynamic("kit-of-all", kit).expect("the name is free");
+    objects.exports.module("mill", Arc::new(Works::default()) as Arc<dyn Mill>).expect("the name is free");
     setup.require("dynamic");
     objects
 }
@@ -131,6 +135,28 @@ every_transport! {
             assert!(made_at.contains("modules/dynamic.rs:"), "{made_at}");
             assert!(message.contains("expected a string, found the integer 2"), "{message}");
             ask::<(), _>(&process, "dynamic body", "members_are_listed");
+        }
+    }
+
+    /// B11, B12: functions are passed by name, also to an interface, and called for results of any kind.
+    fn a_function_that_was_passed_by_name_is_called_for_its_result(setup) {
+        let objects = served(&setup);
+        for process in [setup.main(), setup.spawn()] {
+            ask::<(), _>(&process, "functions by name", &());
+            ask::<(), _>(&process, "dynamic body", "members_are_listed");
+            assert_eq!(objects.exports.alive().callbacks, 0);
+        }
+    }
+
+    /// B17: a callback for a function, the other way round, and a function of other types are errors that say what was expected and found.
+    fn a_function_that_does_not_fit_is_an_error_that_says_so(setup) {
+        let objects = served(&setup);
+        for process in [setup.main(), setup.spawn()] {
+            for (error, expected) in ask::<Vec<(String, String)>, _>(&process, "wrong functions by name", &()) {
+                assert_eq!(error, expected);
+            }
+            ask::<(), _>(&process, "functions by name", &());
+            assert_eq!(objects.exports.alive().callbacks, 0);
         }
     }
 }

@@ -15,7 +15,9 @@ mod values;
 mod buffers;
 mod callbacks;
 mod contexts;
+mod function_lives;
 mod functions;
+mod functions_pumped;
 mod objects;
 mod policy;
 mod promises;
@@ -25,6 +27,7 @@ mod versions;
 
 mod limits;
 mod misuse;
+mod uncalled;
 mod waiting;
 
 mod dynamic;
