@@ -6,16 +6,16 @@ use remote_protocol::payload::Encoding;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::calling::{Calling, HeldProxy, typed_at};
+use crate::calling::{HeldProxy, typed_at};
 use crate::dynamic_object::DynamicObject;
 use crate::interface::Interface;
-use crate::invocation::{Arguments, Asker, Invocation, ReplyHere};
+use crate::invocation::{Arguments, Asker, Invocation, ReplyHere, ValueHere};
 use crate::members::Members;
 use crate::object::{Exported, Object, address, by_interface};
 use crate::promise::Promise;
 use crate::proxy;
 use crate::remote::Remote;
-use crate::scope::{self, Receiver};
+use crate::scope::{self, Arrival, Receiver};
 
 /// An object of the parent, used by the names of its members, with values of whatever types they are.
 ///
@@ -78,6 +78,40 @@ impl RemoteObject {
     /// [`CallError`]; for this and all others as described [above](Self).
     pub fn call<R: DeserializeOwned>(&self, name: &str, arguments: impl Serialize) -> Result<R, CallError> {
         self.access(name, Access::Call, &arguments)
+    }
+
+    /// Calls the method `name` and does not wait: what it returns can be waited for later, or awaited. Any method can be called so, not only
+    /// one that answers later. See [`Promise`] for how many may be under way, and for giving one up.
+    ///
+    /// Does not block; in the main process's own modules it runs the method.
+    ///
+    /// ```no_run
+    /// use remote_object::{CallError, Promise, RemoteObject};
+    ///
+    /// fn lengths(printer: &RemoteObject) -> Result<[u64; 2], CallError> {
+    ///     let one: Promise<u64, CallError> = printer.call_async("print", ("one text",));
+    ///     let other: Promise<u64, CallError> = printer.call_async("print", ("another text",));
+    ///     Ok([one.wait()?, other.wait()?])
+    /// }
+    /// ```
+    pub fn call_async<R: DeserializeOwned + Send + 'static>(
+        &self,
+        name: &str,
+        arguments: impl Serialize,
+    ) -> Promise<R, CallError> {
+        let selector = Selector::Named { name: name.into(), access: Access::Call };
+        match &self.place {
+            Place::Here(object) => {
+                let method = name.to_owned();
+                here(&**object, selector, name, &arguments, move |value| result(value, &method))
+            }
+            Place::There(held) => match proxy::start(held, selector, Encoding::Dynamic, name, &arguments) {
+                Ok(started) => Promise::of_call(started, |started, answered| {
+                    read(started.name(), answered.outcome, answered.arrivals)
+                }),
+                Err(error) => Promise::ready(Err(error)),
+            },
+        }
     }
 
     /// Calls the object itself, which is a function.
@@ -158,13 +192,11 @@ impl RemoteObject {
         let selector = Selector::Named { name: name.into(), access };
         let label = if name.is_empty() { self.interface() } else { name };
         match &self.place {
-            Place::Here(object) => here(&**object, selector, label, arguments),
-            Place::There(held) => {
-                let calling = &held.calling;
-                proxy::request(held, selector, Encoding::Dynamic, label, arguments, |outcome| {
-                    read(calling, label, outcome)
-                })?
-            }
+            Place::Here(object) => result(here(&**object, selector, label, arguments, Ok).wait()?, label),
+            Place::There(held) => proxy::request(held, selector, Encoding::Dynamic, label, arguments, |outcome| {
+                let (outcome, arrivals) = held.calling.receive(outcome);
+                read(label, outcome, arrivals)
+            })?,
         }
     }
 
@@ -176,34 +208,40 @@ impl RemoteObject {
     }
 }
 
-fn here<R: DeserializeOwned>(
+/// Calls an object of this process, and makes a promise of what `make` makes of the value it returns.
+fn here<R: Send + 'static>(
     object: &dyn Object,
     selector: Selector<'_>,
     label: &str,
     arguments: &impl Serialize,
-) -> Result<R, CallError> {
-    let unsendable = |reason| CallError::Arguments { method: label.to_owned(), reason };
-    let (arguments, arrivals) = scope::to_value(Receiver::Local, arguments).map_err(unsendable)?;
+    make: impl FnOnce(ValueHere) -> Result<R, CallError> + Send + 'static,
+) -> Promise<R, CallError> {
+    let (arguments, arrivals) = match scope::to_value(Receiver::Local, arguments) {
+        Ok(sent) => sent,
+        Err(reason) => return Promise::ready(Err(CallError::Arguments { method: label.to_owned(), reason })),
+    };
     let (promise, reply) = Promise::of_method(label);
-    let asker = Asker::Here { arrivals, reply: ReplyHere::new(reply, Ok) };
+    let asker = Asker::Here { arrivals, reply: ReplyHere::new(reply, make) };
     object.dispatch(Invocation::new(selector, Arguments::Dynamic(&arguments), asker));
-    let (value, arrivals) = promise.wait()?;
+    promise
+}
+
+/// Makes a result of a value of this process.
+fn result<R: DeserializeOwned>((value, arrivals): ValueHere, label: &str) -> Result<R, CallError> {
     scope::from_value(&value, arrivals).map_err(|reason| CallError::Result { method: label.to_owned(), reason })
 }
 
-fn read<R: DeserializeOwned>(calling: &Arc<Calling>, label: &str, outcome: Outcome<'_>) -> Result<R, CallError> {
+/// Reads the answer to a call, whose references have arrived.
+fn read<R: DeserializeOwned>(
+    label: &str,
+    outcome: Outcome<'_>,
+    arrivals: Result<Vec<Arrival>, String>,
+) -> Result<R, CallError> {
     match outcome {
-        Outcome::Done(payload) => {
-            let arrivals = calling.arrive(payload.references);
-            let value =
-                arrivals.and_then(|arrivals| scope::decode_owned(Encoding::Dynamic, &payload.bytes.0, arrivals));
-            value.map_err(|reason| CallError::Result { method: label.to_owned(), reason })
-        }
-        Outcome::Failed { report, error } => {
-            // Nobody looks at them, so they are given back.
-            drop(calling.arrive(error.references));
-            Err(CallError::Failed(*report))
-        }
+        Outcome::Done(payload) => arrivals
+            .and_then(|arrivals| scope::decode_owned(Encoding::Dynamic, &payload.bytes.0, arrivals))
+            .map_err(|reason| CallError::Result { method: label.to_owned(), reason }),
+        Outcome::Failed { report, .. } => Err(CallError::Failed(*report)),
         Outcome::Refused(error) => Err(*error),
     }
 }

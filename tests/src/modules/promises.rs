@@ -92,6 +92,20 @@ fn waiting(child: &Child) {
         promises.into_iter().map(Promise::wait).collect::<Result<Vec<_>, _>>()
     });
     answer(child, "ask", |child, question: String| office(child)?.ask(&question).wait());
+    // By name: methods that answer later, and any other.
+    answer(child, "ask all by name", |child, questions: Vec<String>| {
+        let office = child.remote().require_dynamic("office")?;
+        let promises: Vec<Promise<String, CallError>> =
+            questions.iter().map(|question| office.call_async("ask", (question,))).collect();
+        let echoed: Promise<String, CallError> = office.call_async("echo", ("at once",));
+        assert_eq!(echoed.wait()?, "at once");
+        drop(office.call_async::<String>("ask", ("dropped",)));
+        let wrong: Promise<u32, CallError> = office.call_async("echo", ("no number",));
+        assert!(matches!(wrong.wait(), Err(CallError::Result { method, .. }) if method == "echo"));
+        let nothing: Promise<(), CallError> = office.call_async("nothing", ());
+        assert!(matches!(nothing.wait(), Err(CallError::NoSuchMember { .. })));
+        promises.into_iter().map(Promise::wait).collect::<Result<Vec<_>, _>>()
+    });
     answer(child, "ask what is known", |child, question: String| {
         let mut promise = office(child)?.known(&question);
         loop {

@@ -271,6 +271,20 @@ every_transport! {
         assert_eq!(told, ["AWAITED", "AWAITED TWICE AGAIN", "CALLED BY A THREAD", "CALLED BY THE LOOP"]);
     }
 
+    /// B19: whoever has no interface starts calls by name, of methods that answer later and of others, and gives them up.
+    fn calls_by_name_are_started_and_waited_for_later(setup) {
+        let (asked, child) = office(&setup);
+        for process in [child, setup.main()] {
+            let answers = begin::<_, Vec<String>>(&process, "ask all by name", &["one", "two", "three"]);
+            let mut questions = asked.questions.take(4);
+            let (question, dropped) = questions.pop().unwrap();
+            assert_eq!(question, "dropped");
+            wait_cancelled(&dropped);
+            questions.into_iter().rev().for_each(reply);
+            assert_eq!(answers.next().1.unwrap(), ["ONE", "TWO", "THREE"]);
+        }
+    }
+
     /// B19: in the main process's own modules it is the object's own promise.
     fn a_promise_in_the_main_process_is_the_objects_own(setup) {
         let (asked, _child) = office(&setup);
