@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use remote_object::{CallError, Callback, Remote};
+use remote_object::{CallError, Promise, Remote};
 use serde::{Deserialize, Serialize};
 
 /// Opens windows.
@@ -18,10 +18,10 @@ pub(crate) trait BrowserWindows: Send + Sync {
 /// A window, which shows one page. It closes when nobody has it any more.
 #[remote_object::interface]
 pub(crate) trait BrowserWindow: Send + Sync {
-    /// Loads the document that has this place in the list, and calls `shown` when its page can be seen.
-    fn load(&self, document: usize, shown: Callback<Result<PageShow, PageError>>) -> Result<(), PageError>;
-    /// Takes a picture of the page, and calls `captured` with it.
-    fn capture_page(&self, captured: Callback<Result<Remote<dyn Picture>, PageError>>) -> Result<(), PageError>;
+    /// Loads the document that has this place in the list; answers when its page can be seen.
+    fn load(&self, document: usize) -> Promise<PageShow, PageError>;
+    /// Takes a picture of the page.
+    fn capture_page(&self) -> Promise<Remote<dyn Picture>, PageError>;
     fn close(&self) -> Result<(), PageError>;
 }
 

@@ -1,14 +1,14 @@
 //! The module of the shell, which is the program: it opens a window for each document, and has a picture taken of what
 //! it shows.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
-use remote_child::Child;
-use remote_object::{ChildExt, Context, Remote};
+use remote_child::{Child, Handle};
+use remote_object::{ChildExt, Remote};
 
-use crate::interfaces::{BrowserWindow, BrowserWindows, PageError, PageShow, Picture};
+use crate::interfaces::{BrowserWindows, PageError, PageShow};
 use crate::say::{complain, say};
 
 remote_child::register_module!(main);
@@ -16,97 +16,73 @@ fn main(child: &Child) {
     let shell = child.clone();
     // Only the process that is asked to is the shell.
     child.process().port().once("open", move |_process, names: Vec<String>| {
-        let windows = match shell.remote().require::<dyn BrowserWindows>("windows") {
-            Ok(windows) => windows,
-            Err(error) => return complain("shell", error),
-        };
-        let waiting = RefCell::new(names.into_iter().enumerate().collect());
-        let shell = Shell { child: shell.clone(), windows, waiting, open: Cell::new(0), failed: Cell::new(0) };
-        Rc::new(shell).open_windows();
+        match shell.remote().require::<dyn BrowserWindows>("windows") {
+            Ok(windows) => open_windows(shell.handle(), windows, names),
+            Err(error) => complain("shell", error),
+        }
     });
 }
 
-struct Shell {
-    child: Child,
-    windows: Remote<dyn BrowserWindows>,
-    /// The documents that have no window yet, by their places in the list.
-    waiting: RefCell<VecDeque<(usize, String)>>,
-    open: Cell<usize>,
-    failed: Cell<usize>,
+/// The documents that have no window yet, with their places in the list, and how many came to nothing.
+struct Documents {
+    waiting: Mutex<Box<dyn Iterator<Item = (usize, String)> + Send>>,
+    failed: AtomicUsize,
+    /// How many threads still open windows.
+    threads: AtomicUsize,
 }
 
-impl Shell {
-    /// Opens windows for as many documents as may have one; when all are done, ends the process.
-    fn open_windows(self: &Rc<Self>) {
-        let at_once = self.windows.at_once().unwrap_or(1);
-        while self.open.get() < at_once {
-            let Some((document, name)) = self.waiting.borrow_mut().pop_front() else { break };
-            match self.open_window(document, name.clone()) {
-                Ok(()) => self.open.update(|open| open + 1),
-                Err(error) => self.fail(&name, &error),
+/// Opens a window for each document, one on each of as many threads as windows may be open at once; the last of them ends the process.
+fn open_windows(shell: Handle, windows: Remote<dyn BrowserWindows>, names: Vec<String>) {
+    let threads = windows.at_once().unwrap_or(1).clamp(1, names.len().max(1));
+    let documents = Arc::new(Documents {
+        waiting: Mutex::new(Box::new(names.into_iter().enumerate())),
+        failed: AtomicUsize::new(0),
+        threads: AtomicUsize::new(threads),
+    });
+    for _ in 0..threads {
+        let (shell, windows, documents) = (shell.clone(), windows.clone(), Arc::clone(&documents));
+        thread::spawn(move || {
+            documents.show_all(&windows);
+            if documents.threads.fetch_sub(1, Ordering::AcqRel) == 1 {
+                let failed = documents.failed.load(Ordering::Acquire);
+                // A loop that has ended has nobody to tell.
+                let _ = shell.run(move |child| end(child, failed));
+            }
+        });
+    }
+}
+
+fn end(child: &Child, failed: usize) {
+    if let Err(error) = child.process().port().emit("done", &failed) {
+        complain("shell", error);
+    }
+    child.close();
+}
+
+impl Documents {
+    fn show_all(&self, windows: &Remote<dyn BrowserWindows>) {
+        while let Some((document, name)) = self.next() {
+            match show(windows, document, &name) {
+                Ok(path) => say("shell", format_args!("{name} is saved as {path}, its window closed")),
+                Err(error) => {
+                    self.failed.fetch_add(1, Ordering::AcqRel);
+                    complain("shell", format_args!("{name}: {error}"));
+                }
             }
         }
-        if self.open.get() == 0 {
-            let told = self.child.process().port().emit("done", &self.failed.get());
-            if let Err(error) = told {
-                complain("shell", error);
-            }
-            self.child.close();
-        }
     }
 
-    fn open_window(self: &Rc<Self>, document: usize, name: String) -> Result<(), PageError> {
-        let view = Rc::new(View { shell: Rc::clone(self), name, window: self.windows.new()? });
-        view.load(document).or_else(|error| view.window.close().and(Err(error)))
-    }
-
-    fn fail(&self, name: &str, error: &PageError) {
-        self.failed.update(|failed| failed + 1);
-        complain("shell", format_args!("{name}: {error}"));
-    }
-
-    fn remote(&self) -> Context {
-        self.child.remote()
+    fn next(&self) -> Option<(usize, String)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 }
 
-/// A document in its window, on its way to a picture.
-struct View {
-    shell: Rc<Shell>,
-    name: String,
-    window: Remote<dyn BrowserWindow>,
-}
-
-impl View {
-    /// The first step; the callbacks take the others.
-    fn load(self: &Rc<Self>, document: usize) -> Result<(), PageError> {
-        let view = Rc::clone(self);
-        let shown = self.shell.remote().callback(move |shown| match shown {
-            Ok(page) => view.capture(&page),
-            Err(error) => view.close(Err(error)),
-        });
-        self.window.load(document, shown)
-    }
-
-    fn capture(self: &Rc<Self>, PageShow { title, width, height }: &PageShow) {
-        say("shell", format_args!("{} is shown: “{title}”, {width}×{height}", self.name));
-        let view = Rc::clone(self);
-        let captured = self.shell.remote().callback(move |captured: Result<Remote<dyn Picture>, _>| {
-            view.close(captured.and_then(|picture| picture.save()));
-        });
-        if let Err(error) = self.window.capture_page(captured) {
-            self.close(Err(error));
-        }
-    }
-
-    /// The last step, whether or not there is a picture.
-    fn close(&self, saved: Result<String, PageError>) {
-        let closed = self.window.close();
-        match saved.and_then(|path| closed.map(|()| path)) {
-            Ok(path) => say("shell", format_args!("{} is saved as {path}, its window closed", self.name)),
-            Err(error) => self.shell.fail(&self.name, &error),
-        }
-        self.shell.open.update(|open| open - 1);
-        self.shell.open_windows();
-    }
+/// Shows a document in a window of its own, and has a picture of it saved. A window that is dropped closes, too.
+fn show(windows: &Remote<dyn BrowserWindows>, document: usize, name: &str) -> Result<String, PageError> {
+    let window = windows.new()?;
+    let PageShow { title, width, height } = window.load(document).wait()?;
+    say("shell", format_args!("{name} is shown: “{title}”, {width}×{height}"));
+    let path = window.capture_page().wait()?.save()?;
+    window.close()?;
+    Ok(path)
 }

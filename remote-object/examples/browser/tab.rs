@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use remote_object::{Callback, Remote};
+use remote_object::{Remote, Reply};
 
 use crate::documents::Document;
 use crate::interfaces::{PageError, PageShow, Picture};
@@ -20,9 +20,9 @@ pub(crate) struct Tab {
 
 /// Who is told when the content process answers, or cannot.
 pub(crate) enum Waiting {
-    Shown(Callback<Result<PageShow, PageError>>),
+    Shown(Reply<PageShow, PageError>),
     /// And where the picture would be saved.
-    Captured(Callback<Result<Remote<dyn Picture>, PageError>>, PathBuf),
+    Captured(Reply<Remote<dyn Picture>, PageError>, PathBuf),
 }
 
 impl Tab {
@@ -50,8 +50,7 @@ impl Tab {
     /// The page can be seen.
     pub(crate) fn shown(&self, page: PageShow) {
         match self.take() {
-            // A shell that is gone need not hear it.
-            Some(Waiting::Shown(shown)) => drop(shown.call(Ok(page))),
+            Some(Waiting::Shown(shown)) => shown.send(Ok(page)),
             other => fail(other, unasked()),
         }
     }
@@ -70,9 +69,7 @@ impl Tab {
     pub(crate) fn captured(&self) {
         let png = mem::take(&mut *lock(&self.picture));
         match self.take() {
-            Some(Waiting::Captured(captured, path)) => {
-                drop(captured.call(Ok(Remote::new(Arc::new(Png { png, path })))));
-            }
+            Some(Waiting::Captured(captured, path)) => captured.send(Ok(Remote::new(Arc::new(Png { png, path })))),
             other => fail(other, unasked()),
         }
     }
@@ -94,8 +91,8 @@ impl Tab {
 
 fn fail(waiting: Option<Waiting>, error: PageError) {
     match waiting {
-        Some(Waiting::Shown(shown)) => drop(shown.call(Err(error))),
-        Some(Waiting::Captured(captured, _)) => drop(captured.call(Err(error))),
+        Some(Waiting::Shown(shown)) => shown.send(Err(error)),
+        Some(Waiting::Captured(captured, _)) => captured.send(Err(error)),
         None => {}
     }
 }

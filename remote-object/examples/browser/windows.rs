@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use remote_object::{Callback, Remote};
+use remote_object::{Promise, Remote, Reply};
 use remote_parent::{Frame, Parent, ProcessError};
 
 use crate::contents::Contents;
@@ -90,7 +90,24 @@ struct Window {
 }
 
 impl BrowserWindow for Window {
-    fn load(&self, document: usize, shown: Callback<Result<PageShow, PageError>>) -> Result<(), PageError> {
+    fn load(&self, document: usize) -> Promise<PageShow, PageError> {
+        let (promise, reply) = Promise::new();
+        self.begin_loading(document, reply).map_or_else(|error| Promise::ready(Err(error)), |()| promise)
+    }
+
+    fn capture_page(&self) -> Promise<Remote<dyn Picture>, PageError> {
+        let (promise, reply) = Promise::new();
+        self.begin_capturing(reply).map_or_else(|error| Promise::ready(Err(error)), |()| promise)
+    }
+
+    fn close(&self) -> Result<(), PageError> {
+        self.contents.close(&self.tab);
+        Ok(())
+    }
+}
+
+impl Window {
+    fn begin_loading(&self, document: usize, shown: Reply<PageShow, PageError>) -> Result<(), PageError> {
         let document = self.documents.get(document);
         let document = document.ok_or_else(|| PageError::Misused("there is no such document".to_owned()))?;
         self.tab.set_document(Arc::clone(document))?;
@@ -100,16 +117,11 @@ impl BrowserWindow for Window {
         Ok(())
     }
 
-    fn capture_page(&self, captured: Callback<Result<Remote<dyn Picture>, PageError>>) -> Result<(), PageError> {
+    fn begin_capturing(&self, captured: Reply<Remote<dyn Picture>, PageError>) -> Result<(), PageError> {
         let document = self.tab.document();
         let document = document.ok_or_else(|| PageError::Misused("the window has no page".to_owned()))?;
         self.tab.wait(Waiting::Captured(captured, document.picture.clone()))?;
         self.contents.send(&self.tab, "capture", &());
-        Ok(())
-    }
-
-    fn close(&self) -> Result<(), PageError> {
-        self.contents.close(&self.tab);
         Ok(())
     }
 }
