@@ -49,7 +49,7 @@ fn what_a_method_cannot_be_is_refused_with_what_to_write() {
             parse_quote!(
                 async fn f(&self) -> R;
             ),
-            "a call waits for its return: remove `async`, and take a `Callback<A>` for what comes later",
+            "a method returns its answer or a promise of it: remove `async`, and return a `Promise<T, E>` for what comes later",
         ),
         (
             parse_quote!(
