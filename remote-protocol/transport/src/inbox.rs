@@ -4,16 +4,15 @@ use std::array;
 use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use remote_protocol::id::LaneId;
 use remote_protocol::limits::{LANES, MESSAGE_COST, WINDOW_BYTES, inbox_bytes};
-use remote_protocol::link::{CloseHandler, Closure, OpenError, Received};
+use remote_protocol::link::{Closure, OpenError, Received};
 
 pub(crate) use self::lane::LaneReceiver;
 use self::queue::{Queue, Record};
-use crate::lock::lock;
+use crate::handlers::Handlers;
 
 mod lane;
 mod queue;
@@ -26,22 +25,15 @@ pub const INBOX_BYTES: usize = inbox_bytes(WINDOW_BYTES as u64);
 
 /// One end's received records: a queue for each lane.
 ///
-/// Locks are taken in the order `closure`, a queue, a handler; and no code of others runs under any of them.
+/// Locks are taken in the order of [`Handlers`], which have a queue's between their own.
 pub(crate) struct Inbox {
     queues: [Queue; LANES as usize],
     /// What the records in all queues cost.
     cost: AtomicUsize,
     limit: AtomicUsize,
-    /// Once set, never changed; every queue has the same.
-    closure: Mutex<Option<Closure>>,
-    /// Never set while `closure` is, so that what it holds does not outlive the link.
-    announce: Mutex<Option<Arc<Announce>>>,
-    /// Never set while `closure` is: then it has been called.
-    on_close: Mutex<Option<CloseHandler>>,
+    /// Every queue has the closure that these have.
+    handlers: Handlers,
 }
-
-/// What is called with a lane that the peer opened.
-pub(crate) type Announce = dyn Fn(LaneId) + Send + Sync;
 
 impl Inbox {
     pub(crate) fn new() -> Self {
@@ -49,9 +41,7 @@ impl Inbox {
             queues: array::from_fn(|_| Queue::default()),
             cost: AtomicUsize::new(0),
             limit: AtomicUsize::new(INBOX_BYTES),
-            closure: Mutex::new(None),
-            announce: Mutex::new(None),
-            on_close: Mutex::new(None),
+            handlers: Handlers::default(),
         }
     }
 
@@ -79,28 +69,9 @@ impl Inbox {
         Ok(())
     }
 
-    /// Sets what is called when the first record of a lane arrives that this side did not open.
-    pub(crate) fn on_announce(&self, announce: Arc<Announce>) {
-        let closure = lock(&self.closure);
-        let unused = match *closure {
-            None => lock(&self.announce).replace(announce),
-            Some(_) => Some(announce),
-        };
-        drop(closure);
-        drop(unused);
-    }
-
-    /// Sets what is called with the closure, once; now if there is one.
-    pub(crate) fn on_close(&self, handler: CloseHandler) {
-        let closure = lock(&self.closure);
-        if let Some(first) = *closure {
-            drop(closure);
-            handler(first);
-            return;
-        }
-        let replaced = lock(&self.on_close).replace(handler);
-        drop(closure);
-        drop(replaced);
+    /// What is called when something happens to this end.
+    pub(crate) const fn handlers(&self) -> &Handlers {
+        &self.handlers
     }
 
     /// Puts a record into its lane, from when it is `due` if that is later, and announces the lane if it is new.
@@ -119,7 +90,7 @@ impl Inbox {
         }
         let mut announce = None;
         if lane != LaneId::MAIN && !state.taken {
-            announce = lock(&self.announce).clone();
+            announce = self.handlers.announce();
             if announce.is_none() {
                 drop(state);
                 return Err(self.close(Closure::Misused { length }));
@@ -145,28 +116,13 @@ impl Inbox {
 
     /// Closes every lane, and gives the closure that counts: the first one.
     pub(crate) fn close(&self, closure: Closure) -> Closure {
-        let mut current = lock(&self.closure);
-        if let Some(first) = *current {
-            return first;
-        }
-        *current = Some(closure);
-        let announce = lock(&self.announce).take();
-        let on_close = lock(&self.on_close).take();
-        for queue in &self.queues {
-            let mut state = queue.lock();
-            state.closure = Some(closure);
-            queue.notify(state);
-        }
-        drop(current);
-        drop(announce);
-        match closure {
-            Closure::Ended => tracing::debug!("the link ended"),
-            fault => tracing::warn!(%fault, "the peer broke the link"),
-        }
-        if let Some(handler) = on_close {
-            handler(closure);
-        }
-        closure
+        self.handlers.close(closure, || {
+            for queue in &self.queues {
+                let mut state = queue.lock();
+                state.closure = Some(closure);
+                queue.notify(state);
+            }
+        })
     }
 
     /// Closes, and lets go of what nobody will receive any more.
@@ -217,7 +173,7 @@ impl fmt::Debug for Inbox {
         f.debug_struct("Inbox")
             .field("cost", &self.cost.load(Ordering::Relaxed))
             .field("limit", &self.limit.load(Ordering::Relaxed))
-            .field("closure", &*lock(&self.closure))
+            .field("handlers", &self.handlers)
             .finish_non_exhaustive()
     }
 }

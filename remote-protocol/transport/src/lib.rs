@@ -45,6 +45,7 @@ pub mod memory;
 
 pub mod ipc;
 
+mod handlers;
 mod inbox;
 mod lock;
 mod spare;

@@ -51,7 +51,7 @@ impl Link for MemoryLink {
 
     fn on_lane(&self, handler: LaneHandler) {
         let end = Arc::downgrade(&self.end);
-        self.end.inbox.on_announce(Arc::new(move |lane| {
+        self.end.inbox.handlers().on_announce(Arc::new(move |lane| {
             if let Some(end) = end.upgrade() {
                 handler(lane, End::lane(&end, lane));
             }
@@ -59,7 +59,7 @@ impl Link for MemoryLink {
     }
 
     fn on_close(&self, handler: CloseHandler) {
-        self.end.inbox.on_close(handler);
+        self.end.inbox.handlers().on_close(handler);
     }
 
     /// Never waits: what was sent is with the peer. `false` if a record was lost by [`Faults::die_after`].

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use remote_protocol::link::Receive;
 
 use super::*;
+use crate::handlers::Announce;
 
 fn main_lane(inbox: &Arc<Inbox>) -> LaneReceiver<()> {
     inbox.open(LaneId::MAIN).expect("the lane is free");
@@ -112,14 +113,14 @@ fn a_handler_does_not_outlive_the_link() {
     let inbox = Inbox::new();
     let handler: Arc<Announce> = Arc::new(|_| {});
     let weak = Arc::downgrade(&handler);
-    inbox.on_announce(handler);
+    inbox.handlers().on_announce(handler);
 
     inbox.close(Closure::Ended);
     assert!(weak.upgrade().is_none());
 
     let late: Arc<Announce> = Arc::new(|_| {});
     let weak = Arc::downgrade(&late);
-    inbox.on_announce(late);
+    inbox.handlers().on_announce(late);
     assert!(weak.upgrade().is_none());
 }
 

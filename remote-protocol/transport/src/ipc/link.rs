@@ -56,7 +56,7 @@ impl Link for IpcLink {
 
     fn on_lane(&self, handler: LaneHandler) {
         let end = Arc::downgrade(&self.end);
-        self.end.inbox.on_announce(Arc::new(move |lane| {
+        self.end.inbox.handlers().on_announce(Arc::new(move |lane| {
             if let Some(end) = end.upgrade() {
                 handler(lane, End::lane(&end, lane));
             }
@@ -64,7 +64,7 @@ impl Link for IpcLink {
     }
 
     fn on_close(&self, handler: CloseHandler) {
-        self.end.inbox.on_close(handler);
+        self.end.inbox.handlers().on_close(handler);
     }
 
     fn flush(&self, deadline: Instant) -> bool {
