@@ -41,9 +41,10 @@ impl Outlet {
     ///
     /// As [`send`](Self::send).
     pub fn send_after<M: Serialize>(&mut self, message: &M, log: impl FnOnce(usize)) -> Result<(), OutletError> {
-        self.message.clear();
+        // With room for what makes a record of it, so that a short message is copied no more before it is sent.
+        record::begin(&mut self.message);
         codec::encode(message, &mut self.message)?;
-        let length = self.message.len();
+        let length = self.message.len() - record::BEGINNING_BYTES;
         let result = if length > MESSAGE_BYTES {
             Err(OutletError::TooLong { length, limit: MESSAGE_BYTES })
         } else {

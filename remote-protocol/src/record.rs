@@ -9,16 +9,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::limits::{MESSAGE_BYTES, RECORD_BYTES};
 
-/// Splits `message` into records and gives each to `send`, until that fails. `scratch` is overwritten.
+/// Empties `buffer` and begins a message in it, to which the rest is appended, for [`split`].
+pub fn begin(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.push(LAST);
+}
+
+/// How many bytes [`begin`] puts before a message.
+pub const BEGINNING_BYTES: usize = 1;
+
+/// Splits a message that was [begun](begin) into records and gives each to `send`, until that fails. A short one is a record as it is; `scratch` is
+/// overwritten for a longer one.
 ///
 /// # Errors
 ///
 /// What `send` says.
-pub fn split<E>(message: &[u8], scratch: &mut Vec<u8>, mut send: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-    let mut pieces = message.chunks(PIECE_BYTES).peekable();
-    if pieces.peek().is_none() {
-        return send(&[LAST]);
+pub fn split<E>(begun: &[u8], scratch: &mut Vec<u8>, mut send: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    if begun.len() <= RECORD_BYTES {
+        return send(begun);
     }
+    let message = begun.get(BEGINNING_BYTES..).unwrap_or_default();
+    let mut pieces = message.chunks(PIECE_BYTES).peekable();
     while let Some(piece) = pieces.next() {
         scratch.clear();
         scratch.push(if pieces.peek().is_some() { MORE } else { LAST });

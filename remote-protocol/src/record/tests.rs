@@ -3,8 +3,10 @@ use std::convert::Infallible;
 use super::*;
 
 fn records(message: &[u8]) -> Vec<Vec<u8>> {
-    let mut records = Vec::new();
-    let Ok(()) = split(message, &mut Vec::new(), |record| {
+    let (mut begun, mut records) = (vec![7], Vec::new());
+    begin(&mut begun);
+    begun.extend_from_slice(message);
+    let Ok(()) = split(&begun, &mut Vec::new(), |record| {
         records.push(record.to_vec());
         Ok::<(), Infallible>(())
     });
