@@ -123,6 +123,12 @@ pub enum Closure {
         /// The record's length.
         length: usize,
     },
+    /// The peer wrote what makes no sense into memory that it shares with us.
+    #[error("corrupted shared memory: {what}")]
+    Corrupted {
+        /// What makes no sense.
+        what: &'static str,
+    },
 }
 
 /// Why a record could not be sent.

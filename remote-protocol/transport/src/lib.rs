@@ -1,13 +1,14 @@
 //! Links between a parent and its child processes.
 //!
-//! A [`Link`] is one end of the connection; its [`Lane`]s carry records in order, both ways. Both kinds of link here
+//! A [`Link`] is one end of the connection; its [`Lane`]s carry records in order, both ways. All kinds of link here
 //! keep the same contract, which stands with the trait:
 //!
 //! - [`memory`] joins two ends inside one process, without threads, and can be told to fail.
 //! - [`ipc`] joins two processes over ipc-channel; run on Linux only so far. It survives a child that crashes, but trusts
 //!   what the child sends while the link is made.
+//! - `lane`, on Linux, joins two processes over shared memory, and trusts nothing of what the child writes.
 //!
-//! Sending never blocks on either; receiving blocks until its deadline. What arrived and was not received yet is
+//! Sending never blocks on any; receiving blocks until its deadline. What arrived and was not received yet is
 //! bounded by [`INBOX_BYTES`].
 //!
 //! ```
@@ -39,11 +40,14 @@
 //! [`Link`]: remote_protocol::link::Link
 //! [`Lane`]: remote_protocol::link::Lane
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod memory;
 
 pub mod ipc;
+
+#[cfg(target_os = "linux")]
+pub mod lane;
 
 mod handlers;
 mod inbox;

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use remote_protocol::id::LaneId;
-use remote_protocol::link::{Link, Received};
-use remote_transport::ipc;
+use remote_protocol::link::Received;
+use remote_transport::{INBOX_BYTES, ipc};
 
-use crate::support::{ipc_pair, late, record, rerun, rerun_argument, within};
+use crate::support::{Pair, late, process_pairs, record, rerun, rerun_argument, within};
 
 /// Runs `round` some times in a process of its own, after which there must be no more threads and descriptors
 /// than after the first time.
@@ -56,12 +56,13 @@ fn wait_for(what: &str, is_done: impl Fn() -> bool) {
 #[test]
 fn a_link_that_was_closed_leaves_nothing() {
     leaves_nothing("leaks::a_link_that_was_closed_leaves_nothing", || {
-        let (parent, child) = ipc_pair();
-        let mut parent_main = parent.open(LaneId::MAIN).unwrap();
-        let mut child_main = child.open(LaneId::MAIN).unwrap();
-        child_main.tx.send(b"x").unwrap();
-        assert_eq!(record(&mut parent_main), b"x");
-        parent.close();
+        for Pair { parent, child } in process_pairs(INBOX_BYTES) {
+            let mut parent_main = parent.open(LaneId::MAIN).unwrap();
+            let mut child_main = child.open(LaneId::MAIN).unwrap();
+            child_main.tx.send(b"x").unwrap();
+            assert_eq!(record(&mut parent_main), b"x");
+            parent.close();
+        }
     });
 }
 
@@ -69,11 +70,11 @@ fn a_link_that_was_closed_leaves_nothing() {
 fn closing_one_end_ends_the_threads_of_both() {
     leaves_nothing("leaks::closing_one_end_ends_the_threads_of_both", || {
         let threads = count("/proc/self/task");
-        let (parent, child) = ipc_pair();
-        child.close();
+        let pairs = process_pairs(INBOX_BYTES);
+        pairs.iter().for_each(|pair| pair.child.close());
         // Both ends are still held.
         wait_for("threads", || count("/proc/self/task") <= threads);
-        drop((parent, child));
+        drop(pairs);
     });
 }
 
@@ -81,23 +82,24 @@ fn closing_one_end_ends_the_threads_of_both() {
 fn a_link_dropped_while_records_are_queued_leaves_nothing() {
     let name = "leaks::a_link_dropped_while_records_are_queued_leaves_nothing";
     leaves_nothing(name, || {
-        let (parent, child) = ipc_pair();
-        let mut main = parent.open(LaneId::MAIN).unwrap();
-        for _ in 0..2_000 {
-            main.tx.send(&[1; 1000]).unwrap();
+        for Pair { parent, child } in process_pairs(INBOX_BYTES) {
+            let mut main = parent.open(LaneId::MAIN).unwrap();
+            for _ in 0..2_000 {
+                main.tx.send(&[1; 1000]).unwrap();
+            }
+            drop((parent, main, child));
         }
-        drop((parent, main, child));
     });
 }
 
 #[test]
 fn an_overflow_leaves_nothing() {
     leaves_nothing("leaks::an_overflow_leaves_nothing", || {
-        let (parent, child) = ipc_pair();
-        parent.set_inbox_bytes(100_000);
-        let mut main = child.open(LaneId::MAIN).unwrap();
-        while main.tx.send(&[1; 1000]).is_ok() {}
-        drop((parent, child, main));
+        for Pair { parent, child } in process_pairs(100_000) {
+            let mut main = child.open(LaneId::MAIN).unwrap();
+            while main.tx.send(&[1; 1000]).is_ok() {}
+            drop((parent, child, main));
+        }
     });
 }
 
@@ -105,14 +107,15 @@ fn an_overflow_leaves_nothing() {
 fn a_panicking_handler_ends_the_link_and_leaves_nothing() {
     let name = "leaks::a_panicking_handler_ends_the_link_and_leaves_nothing";
     leaves_nothing(name, || {
-        let (parent, child) = ipc_pair();
-        parent.on_lane(Box::new(|_, _| panic!("as the test wants")));
-        let mut lane = child.open(LaneId(1)).unwrap();
-        lane.tx.send(b"x").unwrap();
-        let mut buffer = Vec::new();
-        let received = lane.rx.recv(&mut buffer, Some(late()));
-        assert!(matches!(received, Received::Closed(_)), "{received:?}");
-        drop(parent);
+        for Pair { parent, child } in process_pairs(INBOX_BYTES) {
+            parent.on_lane(Box::new(|_, _| panic!("as the test wants")));
+            let mut lane = child.open(LaneId(1)).unwrap();
+            lane.tx.send(b"x").unwrap();
+            let mut buffer = Vec::new();
+            let received = lane.rx.recv(&mut buffer, Some(late()));
+            assert!(matches!(received, Received::Closed(_)), "{received:?}");
+            drop(parent);
+        }
     });
 }
 

@@ -1,4 +1,4 @@
-//! What the tests share: both transports, a watchdog, and records as text.
+//! What the tests share: all transports, a watchdog, and records as text.
 
 use std::env;
 use std::process::{Child, Command, Stdio};
@@ -16,26 +16,39 @@ pub(crate) struct Pair {
     pub(crate) child: Box<dyn Link>,
 }
 
-/// Runs `body` over both transports.
+/// Runs `body` over all transports.
 pub(crate) fn every_transport(body: impl Fn(Pair) + Send + 'static) {
     every_transport_of(INBOX_BYTES, body);
 }
 
-/// Runs `body` over both transports, with a limit for the parent's inbox.
+/// Runs `body` over all transports, with a limit for the parent's inbox.
 pub(crate) fn every_transport_of(inbox_bytes: usize, body: impl Fn(Pair) + Send + 'static) {
     within(Duration::from_secs(120), move || {
         let (parent, child) = memory::pair(Faults::none());
         parent.set_inbox_bytes(inbox_bytes);
         body(Pair { parent: Box::new(parent), child: Box::new(child) });
 
-        let (parent, child) = ipc_pair();
-        parent.set_inbox_bytes(inbox_bytes);
-        body(Pair { parent: Box::new(parent), child: Box::new(child) });
+        process_pairs(inbox_bytes).into_iter().for_each(body);
     });
 }
 
+/// A link over each of the transports that join processes, both ends in this one.
+pub(crate) fn process_pairs(inbox_bytes: usize) -> Vec<Pair> {
+    let (parent, child) = ipc_pair();
+    parent.set_inbox_bytes(inbox_bytes);
+    let ipc = Pair { parent: Box::new(parent), child: Box::new(child) };
+    #[cfg(target_os = "linux")]
+    {
+        let (parent, child) = remote_transport::lane::pair().expect("memory, descriptors and threads");
+        parent.set_inbox_bytes(inbox_bytes);
+        vec![ipc, Pair { parent: Box::new(parent), child: Box::new(child) }]
+    }
+    #[cfg(not(target_os = "linux"))]
+    vec![ipc]
+}
+
 /// Both ends of a link over ipc-channel in this process.
-pub(crate) fn ipc_pair() -> (ipc::IpcLink, ipc::IpcLink) {
+fn ipc_pair() -> (ipc::IpcLink, ipc::IpcLink) {
     let server = ipc::Server::new().expect("a server");
     let address = server.address().to_owned();
     let acceptance = server.listen().expect("a thread");

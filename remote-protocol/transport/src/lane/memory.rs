@@ -1,0 +1,116 @@
+//! The memory that two processes share. All unsafe code of the workspace is in this file.
+
+use std::ffi::c_void;
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use rustix::fs::{
+    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create,
+};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+/// A file in memory, zero at first, whose size nobody can change any more.
+///
+/// So no access to a [`Region`] of it can fail, whatever the other process does.
+pub(super) fn sealed_file(bytes: usize) -> io::Result<OwnedFd> {
+    let file = memfd_create("remote-lane", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    ftruncate(&file, bytes as u64)?;
+    fcntl_add_seals(&file, SEALS)?;
+    Ok(file)
+}
+
+/// A mapping of a sealed file: words that another process may read and write at any time.
+pub(super) struct Region {
+    base: NonNull<c_void>,
+    bytes: usize,
+    /// The file, where parts of it may be given back.
+    file: Option<OwnedFd>,
+}
+
+impl Region {
+    /// Maps the whole of a file of [`sealed_file`].
+    ///
+    /// # Errors
+    ///
+    /// What the system says, or [`io::ErrorKind::InvalidData`] when the file is not sealed or not of this size.
+    pub(super) fn map(file: BorrowedFd<'_>, bytes: usize) -> io::Result<Self> {
+        let sealed = fcntl_get_seals(file).is_ok_and(|seals| seals.contains(SEALS));
+        if !sealed || u64::try_from(fstat(file.as_fd())?.st_size) != Ok(bytes as u64) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        // SAFETY: no address is asked for, so that the mapping replaces nothing; and it is unmapped only when dropped.
+        let base =
+            unsafe { mmap(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, file, 0)? };
+        let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { base, bytes, file: None })
+    }
+
+    /// Keeps the file, so that parts of it can be [vacated](Self::vacate).
+    pub(super) fn keep(mut self, file: OwnedFd) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// Makes words zero and gives their memory back to the system, as far as that is whole pages.
+    pub(super) fn vacate(&self, words: Range<usize>) {
+        let Some(file) = &self.file else { return };
+        let page = |words: usize| (FLAG_BYTES + words * size_of::<AtomicU64>()) as u64 / PAGE_BYTES;
+        let (first, last) = (page(words.start) + 1, page(words.end));
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        if first < last
+            && let Err(error) = fallocate(file, flags, first * PAGE_BYTES, (last - first) * PAGE_BYTES)
+        {
+            tracing::debug!(%error, "shared memory is not given back");
+        }
+    }
+
+    /// The first [`FLAG_BYTES`], as words of 32 bits.
+    #[inline]
+    pub(super) fn flags(&self) -> &[AtomicU32] {
+        let count = FLAG_BYTES.min(self.bytes) / size_of::<AtomicU32>();
+        // SAFETY: `map` mapped `self.bytes`, of which these are the first, aligned to a page; they stay mapped, and the file as
+        // long, because it is sealed, until `self` is dropped. Every bit pattern is a value. Everything else that reads or writes them, in
+        // any process, does so while they are shared in this way: as atomics of this size, or at worst as plain memory in a process that
+        // breaks the rules, whose writes the hardware keeps apart from ours word by word.
+        unsafe { slice::from_raw_parts(self.base.as_ptr().cast(), count) }
+    }
+
+    /// What comes after the flags, as words of 64 bits.
+    #[inline]
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        let count = self.bytes.saturating_sub(FLAG_BYTES) / size_of::<AtomicU64>();
+        let skipped = FLAG_BYTES.min(self.bytes);
+        // SAFETY: `skipped` is within the mapping and a multiple of a page, or its very end, in which case `count` is 0; `count` words
+        // from there on end within it. Flags and words do not overlap, so no word is accessed in two sizes. The rest is as for `flags`.
+        unsafe { slice::from_raw_parts(self.base.as_ptr().byte_add(skipped).cast(), count) }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: it is what `map` mapped, nobody else unmaps it, and whatever borrowed from `self` is gone.
+        let unmapped = unsafe { munmap(self.base.as_ptr(), self.bytes) };
+        if let Err(error) = unmapped {
+            tracing::error!(%error, "shared memory was not unmapped");
+        }
+    }
+}
+
+// SAFETY: it is a mapping that any thread may use and unmap, and all access through a shared reference is atomic.
+unsafe impl Send for Region {}
+
+// SAFETY: as for `Send`.
+unsafe impl Sync for Region {}
+
+/// A page of flags comes first.
+pub(super) const FLAG_BYTES: usize = 4096;
+
+/// Of whatever size pages are; what is not whole pages is made zero, but not given back.
+const PAGE_BYTES: u64 = 4096;
+
+/// Its size stays what it is, and so does this.
+const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
