@@ -64,12 +64,8 @@ impl Init {
 
     fn run_child(self, address: &str) -> i32 {
         die_with_parent();
-        let link: Arc<dyn Link> = match ipc::connect(address) {
-            Ok(link) => {
-                // A child trusts its parent.
-                link.set_inbox_bytes(usize::MAX);
-                Arc::new(link)
-            }
+        let link = match connect(address) {
+            Ok(link) => link,
             Err(error) => {
                 // The system's reason is not in the text of the error itself.
                 let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -117,6 +113,18 @@ pub mod exit {
     pub const DISCONNECTED: i32 = 69;
     /// The parent has other versions: starting the same program again is of no use.
     pub const VERSION: i32 = 76;
+}
+
+/// The link to the parent that is reached in this way.
+fn connect(address: &str) -> Result<Arc<dyn Link>, Box<dyn Error>> {
+    #[cfg(target_os = "linux")]
+    if address == remote_transport::lane::ADDRESS {
+        return Ok(Arc::new(remote_transport::lane::connect()?));
+    }
+    let link = ipc::connect(address)?;
+    // A child trusts its parent.
+    link.set_inbox_bytes(usize::MAX);
+    Ok(Arc::new(link))
 }
 
 /// A child that its parent can no longer reach must not stay because its loop thread is busy.

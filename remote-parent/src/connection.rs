@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
-use std::process::ExitStatus;
+use std::process::{ChildStdin, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
@@ -58,8 +58,12 @@ pub(crate) struct Connection {
     watchdog: Arc<Watchdog>,
     /// What the process's thread does before it handles the next message.
     local: Mutex<VecDeque<Local>>,
+    /// Whether there is any of that. Changed under its lock.
+    has_local: AtomicBool,
     /// `None` inside for a process that is a thread of ours.
     child: OnceLock<Option<Arc<SharedChild>>>,
+    /// The other end of the child's standard input, where the system's own way to make that was not used.
+    stdin: Mutex<Option<ChildStdin>>,
     service: OnceLock<Arc<dyn Service>>,
     /// Whether the child has been welcomed, so that calls may come.
     running: AtomicBool,
@@ -103,7 +107,9 @@ impl Connection {
             waiting: Waiting::default(),
             watchdog,
             local: Mutex::default(),
+            has_local: AtomicBool::new(false),
             child: OnceLock::new(),
+            stdin: Mutex::default(),
             service: OnceLock::new(),
             running: AtomicBool::new(false),
             pulse: Pulse::default(),
@@ -119,6 +125,17 @@ impl Connection {
     pub(crate) fn set_child(&self, child: Option<Arc<SharedChild>>) {
         // Set once, where the process is started.
         let _ = self.child.set(child);
+    }
+
+    /// Whether there is a process of its own.
+    pub(crate) fn is_process(&self) -> bool {
+        matches!(self.child.get(), Some(Some(_)))
+    }
+
+    /// Keeps the other end of the child's standard input until somebody takes it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn set_stdin(&self, stdin: Option<ChildStdin>) {
+        *lock(&self.stdin) = stdin;
     }
 
     /// Takes the link into use; gives the receiving end of its main lane.
@@ -263,7 +280,8 @@ impl Connection {
     pub(crate) fn take_streams(&self) -> Streams {
         match self.child.get() {
             Some(Some(child)) => {
-                Streams { stdin: child.take_stdin(), stdout: child.take_stdout(), stderr: child.take_stderr() }
+                let stdin = lock(&self.stdin).take().or_else(|| child.take_stdin());
+                Streams { stdin, stdout: child.take_stdout(), stderr: child.take_stderr() }
             }
             Some(None) | None => Streams::default(),
         }
@@ -351,7 +369,7 @@ impl Connection {
         // Who receives may learn of the close before what was being served has been noted.
         self.ending.wait_link_closed(after(stop));
         let announced = self.with_session(|session| session.has_ended());
-        if matches!(self.child.get(), Some(Some(_))) && !self.ending.wait_status(after(stop)) {
+        if self.is_process() && !self.ending.wait_status(after(stop)) {
             self.kill();
             self.ending.wait_status(after(stop));
         }
@@ -359,7 +377,10 @@ impl Connection {
     }
 
     pub(crate) fn push_local(&self, local: Local) {
-        lock(&self.local).push_back(local);
+        let mut locals = lock(&self.local);
+        locals.push_back(local);
+        self.has_local.store(true, Ordering::Release);
+        drop(locals);
         self.wake();
     }
 
@@ -371,7 +392,13 @@ impl Connection {
     }
 
     pub(crate) fn next_local(&self) -> Option<Local> {
-        lock(&self.local).pop_front()
+        if !self.has_local.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut locals = lock(&self.local);
+        let next = locals.pop_front();
+        self.has_local.store(!locals.is_empty(), Ordering::Release);
+        next
     }
 
     fn try_command<'a>(

@@ -292,13 +292,26 @@ pub enum Restart {
 }
 
 /// How parent and child are connected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
-    /// A process of its own, over ipc-channel; run on Linux only so far. It survives children that crash, not those that attack it.
-    #[default]
+    /// A process of its own, over shared memory; the default on Linux. It survives children that attack it.
+    #[cfg(target_os = "linux")]
+    Lane,
+    /// A process of its own, over ipc-channel; the default elsewhere, and run on Linux only so far. It survives children that crash, not those
+    /// that attack it.
     Ipc,
     /// No process of its own: a thread of the parent's. For tests, and where processes cannot be had. Nothing protects the parent
     /// from it. Of the options only the name and the restart policy have a meaning then.
     Memory,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        #[cfg(target_os = "linux")]
+        let default = Self::Lane;
+        #[cfg(not(target_os = "linux"))]
+        let default = Self::Ipc;
+        default
+    }
 }

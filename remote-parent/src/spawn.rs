@@ -1,6 +1,6 @@
 use std::env;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use remote_protocol::link::Link;
 use remote_protocol::message::Versions;
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Received;
-use remote_transport::{ipc, memory};
+use remote_transport::memory;
 use shared_child::SharedChild;
 
 use crate::connection::Connection;
@@ -26,6 +26,10 @@ use crate::loader::LoaderState;
 use crate::log;
 use crate::options::{ProcessOptions, Stream, Transport};
 use crate::process::{self, Process};
+
+mod ipc;
+#[cfg(target_os = "linux")]
+mod lane;
 
 /// Starts a process and waits until it has said hello.
 pub(crate) fn spawn(loader: &Arc<LoaderState>, options: ProcessOptions) -> Result<Process, StartError> {
@@ -38,7 +42,9 @@ pub(crate) fn spawn(loader: &Arc<LoaderState>, options: ProcessOptions) -> Resul
 pub(crate) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process::Shared>, StartError> {
     match options.transport {
         Transport::Memory => start_hosted(hub, options, true),
-        Transport::Ipc => start_process(hub, options),
+        Transport::Ipc => ipc::start(hub, options),
+        #[cfg(target_os = "linux")]
+        Transport::Lane => lane::start(hub, options),
     }
 }
 
@@ -70,13 +76,14 @@ fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result
     starting.greet(Arc::new(link), options, remote, after(hub.deadlines().start))
 }
 
-/// Starts a child in a process of its own.
-fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process::Shared>, StartError> {
-    let deadline = after(hub.deadlines().start);
-    let server = ipc::Server::new().map_err(StartError::Transport)?;
-    let (command, program) = command(&options, server.address())?;
-    let acceptance = server.listen().map_err(StartError::Transport)?;
-    let child = spawner()?.start(command).map_err(|source| StartError::Program { program: program.clone(), source })?;
+/// Starts a program, as a child that has yet to say hello.
+fn launch<'a>(
+    hub: &'a Arc<Hub>,
+    command: Command,
+    program: &Path,
+) -> Result<(Starting<'a>, Arc<SharedChild>), StartError> {
+    let started = spawner()?.start(command);
+    let child = started.map_err(|source| StartError::Program { program: program.to_owned(), source })?;
     let child = Arc::new(child);
     let Some(connection) = hub.connect(child.id(), true) else {
         let _ = child.kill();
@@ -84,34 +91,7 @@ fn start_process(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process:
         return Err(StartError::ParentClosed);
     };
     connection.set_child(Some(Arc::clone(&child)));
-    let starting = Starting { hub, connection, driven: false };
-    let watched = Arc::clone(&starting.connection);
-    let unblock = acceptance.clone();
-    let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
-        let status = child.wait();
-        unblock.abort();
-        watched.exited(status.ok());
-    });
-    if let Err(error) = watcher {
-        starting.connection.kill();
-        return Err(StartError::Thread(error));
-    }
-    let link = match acceptance.wait(deadline) {
-        Ok(link) => {
-            link.set_inbox_bytes(inbox_bytes(hub.window()));
-            Arc::new(link)
-        }
-        Err(_) => {
-            // Aborted because the child is gone, or late, or it sent something else than a child of ours does.
-            let exited = starting.connection.ending.wait_status(after(SETTLE));
-            return Err(match starting.connection.ending.status() {
-                Some(status) if exited => StartError::Exited { program, status },
-                _ if Instant::now() >= deadline => StartError::Deadline { program, after: hub.deadlines().start },
-                _ => StartError::NotOurs { program },
-            });
-        }
-    };
-    starting.greet(link, options, true, deadline).map_err(|error| error.of(program))
+    Ok((Starting { hub, connection, driven: false }, child))
 }
 
 /// A process until it has said hello. Dropped before, it is ended and forgotten.
@@ -131,7 +111,7 @@ impl Starting<'_> {
         remote: bool,
         deadline: Instant,
     ) -> Result<Arc<process::Shared>, StartError> {
-        let mut inlet = self.connection.set_link(link).map_err(|_| StartError::Lost)?;
+        let mut inlet = self.connection.set_link(link).map_err(|_| self.ended(deadline))?;
         self.hello(&mut inlet, deadline)?;
         let shared = process::Shared::new(Arc::clone(self.hub), Arc::clone(&self.connection), options, remote);
         let turns = self.hub.attach_process(&shared);
@@ -150,6 +130,19 @@ impl Starting<'_> {
         Ok(started)
     }
 
+    /// The link is closed: why the process is none.
+    fn ended(&self, deadline: Instant) -> StartError {
+        if !self.connection.is_process() {
+            return StartError::Lost;
+        }
+        // Its descriptors are closed before the system says that it has ended, which takes a while when memory is dumped.
+        let exited = self.connection.ending.wait_status(deadline);
+        match self.connection.ending.status() {
+            Some(status) if exited => StartError::Exited { program: PathBuf::new(), status },
+            _ => StartError::Deadline { program: PathBuf::new(), after: self.hub.deadlines().start },
+        }
+    }
+
     fn hello(&self, inlet: &mut Inlet, deadline: Instant) -> Result<(), StartError> {
         let message = loop {
             match inlet.next(Some(deadline)) {
@@ -158,13 +151,7 @@ impl Starting<'_> {
                 Err(Pause::TimedOut) => {
                     return Err(StartError::Deadline { program: PathBuf::new(), after: self.hub.deadlines().start });
                 }
-                Err(Pause::Closed) => {
-                    self.connection.ending.wait_status(after(SETTLE));
-                    return Err(match self.connection.ending.status() {
-                        Some(status) => StartError::Exited { program: PathBuf::new(), status },
-                        None => StartError::Lost,
-                    });
-                }
+                Err(Pause::Closed) => return Err(self.ended(deadline)),
                 Err(Pause::Violation(violation)) => return Err(StartError::Violation(violation)),
             }
         };
@@ -205,7 +192,7 @@ impl Drop for Starting<'_> {
     }
 }
 
-/// What to start, as the options say, and what to call it in errors.
+/// What to start, as the options say but for standard input, and what to call it in errors.
 fn command(options: &ProcessOptions, address: &str) -> Result<(Command, PathBuf), StartError> {
     let (mut command, program) = program(options)?;
     command.arg(CHILD_ARGUMENT).arg(address).args(&options.arguments);
@@ -218,7 +205,6 @@ fn command(options: &ProcessOptions, address: &str) -> Result<(Command, PathBuf)
     if let Some(directory) = &options.directory {
         command.current_dir(directory);
     }
-    command.stdin(options.stdin.unwrap_or(Stream::Null));
     command.stdout(options.stdout.unwrap_or(Stream::Inherit));
     command.stderr(options.stderr.unwrap_or(Stream::Inherit));
     Ok((command, program))
@@ -237,7 +223,7 @@ fn program(options: &ProcessOptions) -> Result<(Command, PathBuf), StartError> {
 
 /// This very program, also when the file it was started from has been replaced.
 #[cfg(target_os = "linux")]
-fn this_program(own: &std::path::Path) -> Command {
+fn this_program(own: &Path) -> Command {
     use std::os::unix::process::CommandExt;
 
     let mut command = Command::new("/proc/self/exe");
@@ -246,7 +232,7 @@ fn this_program(own: &std::path::Path) -> Command {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn this_program(own: &std::path::Path) -> Command {
+fn this_program(own: &Path) -> Command {
     Command::new(own)
 }
 

@@ -1,0 +1,58 @@
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ChildStdin;
+use std::sync::Arc;
+use std::thread;
+
+use remote_protocol::limits::inbox_bytes;
+use remote_transport::lane;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::{StartError, command, launch};
+use crate::hub::{Hub, after};
+use crate::options::{ProcessOptions, Stream};
+use crate::process;
+
+/// Starts a child in a process of its own, over shared memory.
+pub(super) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process::Shared>, StartError> {
+    let deadline = after(hub.deadlines().start);
+    let server = lane::Server::new().map_err(StartError::Transport)?;
+    let (mut command, program) = command(&options, lane::ADDRESS)?;
+    let (stdin, written) = stdin(options.stdin.unwrap_or(Stream::Null)).map_err(StartError::Transport)?;
+    command.stdin(server.invite(stdin.as_fd()).map_err(StartError::Transport)?);
+    drop(stdin);
+    let (starting, child) = launch(hub, command, &program)?;
+    starting.connection.set_stdin(written);
+    let (link, watch) = server.listen();
+    link.set_inbox_bytes(inbox_bytes(hub.window()));
+    let watched = Arc::clone(&starting.connection);
+    let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
+        // It is not reaped before we wait for it, so this is the child and no other process.
+        let process = pid(child.id()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        watch.run(process.as_ref().map(AsFd::as_fd));
+        drop(process);
+        watched.exited(child.wait().ok());
+    });
+    if let Err(error) = watcher {
+        starting.connection.kill();
+        return Err(StartError::Thread(error));
+    }
+    starting.greet(Arc::new(link), options, true, deadline).map_err(|error| error.of(program))
+}
+
+/// What the child's standard input is to be, and our end if it is a pipe.
+fn stdin(stream: Stream) -> io::Result<(OwnedFd, Option<ChildStdin>)> {
+    Ok(match stream {
+        Stream::Inherit => (io::stdin().as_fd().try_clone_to_owned()?, None),
+        Stream::Null => (File::open("/dev/null")?.into(), None),
+        Stream::Piped => {
+            let (read, write) = io::pipe()?;
+            (read.into(), Some(OwnedFd::from(write).into()))
+        }
+    })
+}
+
+fn pid(id: u32) -> Option<Pid> {
+    i32::try_from(id).ok().and_then(Pid::from_raw)
+}
