@@ -38,6 +38,12 @@ macro_rules! every_transport {
             fn ipc() {
                 body($crate::harness::Setup::new(module_path!(), remote_parent::Transport::Ipc));
             }
+
+            #[cfg(target_os = "linux")]
+            #[test]
+            fn lane() {
+                body($crate::harness::Setup::new(module_path!(), remote_parent::Transport::Lane));
+            }
         }
     )+};
 }

@@ -154,6 +154,12 @@ macro_rules! listeners_may {
             fn ipc() {
                 PLACES.iter().for_each(|place| place.act(stringify!($name), Transport::Ipc, action));
             }
+
+            #[cfg(target_os = "linux")]
+            #[test]
+            fn lane() {
+                PLACES.iter().for_each(|place| place.act(stringify!($name), Transport::Lane, action));
+            }
         }
     )+};
 }

@@ -39,6 +39,14 @@ fn both_sides_agree_whatever_happens_ipc() {
     stress("both_sides_agree_whatever_happens_ipc", &scale);
 }
 
+/// A10: so over shared memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn both_sides_agree_whatever_happens_lane() {
+    let scale = Scale { transport: Transport::Lane, steps: 10_000, children: 64, frames: 1000, loaders: 3, quiet: 500 };
+    stress("both_sides_agree_whatever_happens_lane", &scale);
+}
+
 fn stress(name: &str, scale: &Scale) {
     let given = |variable: &str| env::var(variable).ok().map(|value| value.parse::<u64>().expect("a number"));
     let drawn = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos() as u64);
