@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use remote_parent::{Deadlines, EmitError, ParentOptions, Process};
 use tests::gate::{Gate, wait_at};
 
-use crate::harness::{Events, PATIENCE, Setup, every_transport, heard, sync};
+use crate::harness::{Events, PATIENCE, Setup, every_process_transport, every_transport, heard, sync};
 
 /// A small one.
 const WINDOW: u64 = 256 << 10;
@@ -166,7 +166,7 @@ mod stopped {
     }
 
     impl Crowd {
-        fn start(name: &str) -> Self {
+        fn start(name: &str, transport: Transport) -> Self {
             let deadlines = Deadlines {
                 start: PATIENCE,
                 stop: PATIENCE,
@@ -174,7 +174,7 @@ mod stopped {
                 ..Deadlines::default()
             };
             let options = ParentOptions::new().deadlines(deadlines).window(WINDOW);
-            let setup = Setup::impatient(name, Transport::Ipc, options);
+            let setup = Setup::impatient(name, transport, options);
             setup.require("flood");
             setup.require("basics");
             let processes = setup.parent().processes();
@@ -233,39 +233,39 @@ mod stopped {
         }
     }
 
-    /// The others hear it all meanwhile; it is told to be unresponsive, and when it goes on, it catches up in order.
-    #[test]
-    fn a_stopped_child_holds_up_nobody_and_catches_up() {
-        let crowd = Crowd::start("a_stopped_child_holds_up_nobody_and_catches_up");
-        crowd.signal(Signal::STOP);
-        for number in 0..100 {
-            assert_eq!(crowd.tell(number, &[]), Ok(()));
-        }
-        crowd.wait_for(&crowd.unresponsive);
-        assert!(!crowd.stopped().is_responsive());
-        crowd.catches_up(100);
-    }
-
-    /// What goes past its window is told to the sender, and it hears all that came before.
-    #[test]
-    fn a_stopped_child_whose_window_is_full_is_named() {
-        let crowd = Crowd::start("a_stopped_child_whose_window_is_full_is_named");
-        crowd.signal(Signal::STOP);
-        let load = [7u8; LOAD];
-        let mut taken = 0;
-        for number in 0..40 {
-            match crowd.tell(number, &load) {
-                Ok(()) => {
-                    assert_eq!(taken, number, "it took another one after its window was full");
-                    taken += 1;
-                }
-                Err(EmitError::Backlog { process, limit: WINDOW, .. }) => assert_eq!(process, crowd.stopped().id()),
-                Err(error) => panic!("{error:?}"),
+    every_process_transport! {
+        /// The others hear it all meanwhile; it is told to be unresponsive, and when it goes on, it catches up in order.
+        fn a_stopped_child_holds_up_nobody_and_catches_up(transport) {
+            let crowd = Crowd::start("a_stopped_child_holds_up_nobody_and_catches_up", transport);
+            crowd.signal(Signal::STOP);
+            for number in 0..100 {
+                assert_eq!(crowd.tell(number, &[]), Ok(()));
             }
+            crowd.wait_for(&crowd.unresponsive);
+            assert!(!crowd.stopped().is_responsive());
+            crowd.catches_up(100);
         }
-        assert!((8..=16).contains(&taken), "{taken}");
-        crowd.wait_for(&crowd.unresponsive);
-        crowd.catches_up(taken);
+
+        /// What goes past its window is told to the sender, and it hears all that came before.
+        fn a_stopped_child_whose_window_is_full_is_named(transport) {
+            let crowd = Crowd::start("a_stopped_child_whose_window_is_full_is_named", transport);
+            crowd.signal(Signal::STOP);
+            let load = [7u8; LOAD];
+            let mut taken = 0;
+            for number in 0..40 {
+                match crowd.tell(number, &load) {
+                    Ok(()) => {
+                        assert_eq!(taken, number, "it took another one after its window was full");
+                        taken += 1;
+                    }
+                    Err(EmitError::Backlog { process, limit: WINDOW, .. }) => assert_eq!(process, crowd.stopped().id()),
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            assert!((8..=16).contains(&taken), "{taken}");
+            crowd.wait_for(&crowd.unresponsive);
+            crowd.catches_up(taken);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use remote_parent::{DetachReason, Frame, FrameOptions, Process, Transport, this_
 use tests::gate::Gate;
 use tests::objects::Objects;
 
-use crate::harness::{PATIENCE, Setup, Watchdog, ask, every_transport, heard, sync};
+use crate::harness::{PATIENCE, Setup, Watchdog, ask, every_process_transport, every_transport, heard, sync};
 
 /// A parent with a child, which does a little of everything, with or without a log.
 fn logged(name: &str, log: Option<&str>) -> Output {
@@ -288,31 +288,32 @@ every_transport! {
     }
 }
 
-/// A8: of a process that goes in the middle of calls, it is known which; that of its loop thread and those of others.
-#[test]
-fn a_process_that_is_killed_in_the_middle_of_calls_is_known_by_them() {
-    let setup = Setup::new("a_process_that_is_killed_in_the_middle_of_calls_is_known_by_them", Transport::Ipc);
-    let objects = Objects::served(setup.parent());
-    setup.require("ending");
-    for how in ["call and report", "call on a thread and report"] {
-        let child = setup.spawn();
-        assert_eq!(child.last_heard().calls, [""; 0]);
-        let (report, gate) = (Gate::new(), Gate::new());
-        child.port().emit(how, &(report.address(), gate.address())).unwrap();
-        let (waiting, said) = (gate.arrival(), report.arrival());
-        child.kill();
-        // To the end of its connection, which is that of its process.
-        let _ = said.text();
-        // The link ends a moment later; nobody is told of that alone.
-        while child.last_heard().calls.is_empty() {
-            thread::yield_now();
+every_process_transport! {
+    /// A8: of a process that goes in the middle of calls, it is known which; that of its loop thread and those of others.
+    fn a_process_that_is_killed_in_the_middle_of_calls_is_known_by_them(transport) {
+        let setup = Setup::new("a_process_that_is_killed_in_the_middle_of_calls_is_known_by_them", transport);
+        let objects = Objects::served(setup.parent());
+        setup.require("ending");
+        for how in ["call and report", "call on a thread and report"] {
+            let child = setup.spawn();
+            assert_eq!(child.last_heard().calls, [""; 0]);
+            let (report, gate) = (Gate::new(), Gate::new());
+            child.port().emit(how, &(report.address(), gate.address())).unwrap();
+            let (waiting, said) = (gate.arrival(), report.arrival());
+            child.kill();
+            // To the end of its connection, which is that of its process.
+            let _ = said.text();
+            // The link ends a moment later; nobody is told of that alone.
+            while child.last_heard().calls.is_empty() {
+                thread::yield_now();
+            }
+            waiting.let_go();
+            assert_eq!(child.wait(PATIENCE), Some(DetachReason::Killed { signal: 9 }));
+            let last = child.last_heard();
+            assert!(matches!(&*last.calls, [call] if call.contains("make_at")), "{last:?}");
+            assert!(last.message.is_some());
+            assert_eq!(objects.dropped.recv_timeout(PATIENCE).as_deref(), Ok("too late"));
         }
-        waiting.let_go();
-        assert_eq!(child.wait(PATIENCE), Some(DetachReason::Killed { signal: 9 }));
-        let last = child.last_heard();
-        assert!(matches!(&*last.calls, [call] if call.contains("make_at")), "{last:?}");
-        assert!(last.message.is_some());
-        assert_eq!(objects.dropped.recv_timeout(PATIENCE).as_deref(), Ok("too late"));
     }
 }
 

@@ -66,6 +66,12 @@ macro_rules! everywhere {
             fn ipc() {
                 in_a_child(Setup::new(module_path!(), Transport::Ipc), stringify!($name));
             }
+
+            #[cfg(target_os = "linux")]
+            #[test]
+            fn lane() {
+                in_a_child(Setup::new(module_path!(), Transport::Lane), stringify!($name));
+            }
         }
     )+};
 }

@@ -6,7 +6,7 @@ use remote_parent::{Deadlines, DetachReason, Frame, ParentOptions, Process, Tran
 use tests::gate::Gate;
 use tests::objects::Objects;
 
-use crate::harness::{Events, Log, PATIENCE, Setup, ask, every_transport, heard, sync};
+use crate::harness::{Events, Log, PATIENCE, Setup, ask, every_process_transport, every_transport, heard, sync};
 
 /// The reason that is told of a process, once on the item and once on the list, after all that it sent.
 fn reason_after(child: &Process, setup: &Setup, last: Option<u32>, end: impl FnOnce()) -> DetachReason {
@@ -216,95 +216,91 @@ fn a_call_ends(setup: Setup, how: &str) {
     assert_eq!(objects.dropped.recv(), Ok("too late".to_owned()));
 }
 
-/// A8: a process that exits says with which code.
-#[test]
-fn a_process_that_exits_is_told_with_its_code() {
-    let setup = Setup::new("a_process_that_exits_is_told_with_its_code", Transport::Ipc);
-    setup.require("ending");
-    for code in [3, 0, 255] {
-        let child = setup.spawn();
-        let reason = exit_reason(&child, || child.port().emit("exit after", &(code, 0)).unwrap());
-        assert_eq!(reason, DetachReason::Exited { code });
+every_process_transport! {
+    /// A8: a process that exits says with which code.
+    fn a_process_that_exits_is_told_with_its_code(transport) {
+        let setup = Setup::new("a_process_that_exits_is_told_with_its_code", transport);
+        setup.require("ending");
+        for code in [3, 0, 255] {
+            let child = setup.spawn();
+            let reason = exit_reason(&child, || child.port().emit("exit after", &(code, 0)).unwrap());
+            assert_eq!(reason, DetachReason::Exited { code });
+        }
     }
-}
 
-/// A8: what a process had sent when it exited, as much as the system has of it, is heard in order before its detach.
-#[test]
-fn what_a_process_had_sent_when_it_exited_is_heard_before_its_detach() {
-    let name = "what_a_process_had_sent_when_it_exited_is_heard_before_its_detach";
-    let setup = Setup::new(name, Transport::Ipc);
-    setup.require("ending");
-    for code in [3, -1] {
-        let child = setup.spawn();
-        let log = Log::default();
-        let own = log.clone();
-        child.port().on("before the end", move |_process, number: u32| own.push(number.to_string()));
-        let own = log.clone();
-        child.on_detach(move |_process, _reason| own.push("detach"));
-        exit_reason(&child, || child.port().emit("exit after", &(code, 1000)).unwrap());
-        let mut heard = log.take();
-        assert_eq!(heard.pop().as_deref(), Some("detach"));
-        let all = (0..1000).chain([u32::MAX]).map(|number| number.to_string());
-        assert_eq!(heard, all.take(heard.len()).collect::<Vec<_>>());
+    /// A8: what a process had sent when it exited, as much as the system has of it, is heard in order before its detach.
+    fn what_a_process_had_sent_when_it_exited_is_heard_before_its_detach(transport) {
+        let name = "what_a_process_had_sent_when_it_exited_is_heard_before_its_detach";
+        let setup = Setup::new(name, transport);
+        setup.require("ending");
+        for code in [3, -1] {
+            let child = setup.spawn();
+            let log = Log::default();
+            let own = log.clone();
+            child.port().on("before the end", move |_process, number: u32| own.push(number.to_string()));
+            let own = log.clone();
+            child.on_detach(move |_process, _reason| own.push("detach"));
+            exit_reason(&child, || child.port().emit("exit after", &(code, 1000)).unwrap());
+            let mut heard = log.take();
+            assert_eq!(heard.pop().as_deref(), Some("detach"));
+            let all = (0..1000).chain([u32::MAX]).map(|number| number.to_string());
+            assert_eq!(heard, all.take(heard.len()).collect::<Vec<_>>());
+        }
     }
-}
 
-/// A8: a process that crashes says by which signal.
-#[test]
-fn a_process_that_crashes_is_told_with_its_signal() {
-    let setup = Setup::new("a_process_that_crashes_is_told_with_its_signal", Transport::Ipc);
-    setup.require("ending");
-    let child = setup.spawn();
-    let reason = exit_reason(&child, || child.port().emit("exit after", &(-1, 0)).unwrap());
-    assert_eq!(reason, DetachReason::Killed { signal: 6 });
-}
+    /// A8: a process that crashes says by which signal.
+    fn a_process_that_crashes_is_told_with_its_signal(transport) {
+        let setup = Setup::new("a_process_that_crashes_is_told_with_its_signal", transport);
+        setup.require("ending");
+        let child = setup.spawn();
+        let reason = exit_reason(&child, || child.port().emit("exit after", &(-1, 0)).unwrap());
+        assert_eq!(reason, DetachReason::Killed { signal: 6 });
+    }
 
-/// A8: a process that is killed from outside says so.
-#[cfg(unix)]
-#[test]
-fn a_process_that_is_killed_from_outside_is_told_so_and_reaped() {
-    use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+    /// A8: a process that is killed from outside says so.
+    #[cfg(unix)]
+    fn a_process_that_is_killed_from_outside_is_told_so_and_reaped(transport) {
+        use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-    let setup = Setup::new("a_process_that_is_killed_from_outside_is_told_so_and_reaped", Transport::Ipc);
-    let child = setup.spawn();
-    let pid = Pid::from_raw(i32::try_from(child.id().pid()).unwrap()).unwrap();
-    let reason = exit_reason(&child, || kill_process(pid, Signal::KILL).unwrap());
-    assert_eq!(reason, DetachReason::Killed { signal: 9 });
-    // Not even a zombie is left.
-    assert_eq!(test_kill_process(pid), Err(rustix::io::Errno::SRCH));
-}
+        let setup = Setup::new("a_process_that_is_killed_from_outside_is_told_so_and_reaped", transport);
+        let child = setup.spawn();
+        let pid = Pid::from_raw(i32::try_from(child.id().pid()).unwrap()).unwrap();
+        let reason = exit_reason(&child, || kill_process(pid, Signal::KILL).unwrap());
+        assert_eq!(reason, DetachReason::Killed { signal: 9 });
+        // Not even a zombie is left.
+        assert_eq!(test_kill_process(pid), Err(rustix::io::Errno::SRCH));
+    }
 
-/// A8: a child that is busy for ever is killed at close, and named.
-#[test]
-fn a_child_that_is_busy_for_ever_is_killed_at_close() {
-    let deadlines = Deadlines { start: PATIENCE, stop: Duration::from_millis(300), ..Deadlines::default() };
-    let name = "a_child_that_is_busy_for_ever_is_killed_at_close";
-    let setup = Setup::impatient(name, Transport::Ipc, ParentOptions::new().deadlines(deadlines));
-    setup.require("ending");
-    let child = setup.spawn();
-    let stuck = heard::<Process, ()>(&child.port(), "stuck");
-    child.port().emit("never come back", &()).unwrap();
-    stuck.next();
-    let error = setup.close().unwrap_err();
-    assert!(error.killed().contains(&child.id()), "{error}");
-    assert_eq!(child.detached(), Some(&DetachReason::Unresponsive));
-}
+    /// A8: a child that is busy for ever is killed at close, and named.
+    fn a_child_that_is_busy_for_ever_is_killed_at_close(transport) {
+        let deadlines = Deadlines { start: PATIENCE, stop: Duration::from_millis(300), ..Deadlines::default() };
+        let name = "a_child_that_is_busy_for_ever_is_killed_at_close";
+        let setup = Setup::impatient(name, transport, ParentOptions::new().deadlines(deadlines));
+        setup.require("ending");
+        let child = setup.spawn();
+        let stuck = heard::<Process, ()>(&child.port(), "stuck");
+        child.port().emit("never come back", &()).unwrap();
+        stuck.next();
+        let error = setup.close().unwrap_err();
+        assert!(error.killed().contains(&child.id()), "{error}");
+        assert_eq!(child.detached(), Some(&DetachReason::Unresponsive));
+    }
 
-/// A8: one that does not end when it is closed is killed in the background.
-#[test]
-fn a_process_that_does_not_close_is_killed_in_the_background() {
-    let deadlines = Deadlines { start: PATIENCE, stop: Duration::from_millis(300), ..Deadlines::default() };
-    let name = "a_process_that_does_not_close_is_killed_in_the_background";
-    let setup = Setup::impatient(name, Transport::Ipc, ParentOptions::new().deadlines(deadlines));
-    setup.require("ending");
-    let child = setup.spawn();
-    let stuck = heard::<Process, ()>(&child.port(), "stuck");
-    child.port().emit("never come back", &()).unwrap();
-    stuck.next();
-    child.close();
-    assert_eq!(child.wait(PATIENCE), Some(DetachReason::Unresponsive));
-    // Nobody is left to be killed; but under load the main process may be late.
-    let _ = setup.close();
+    /// A8: one that does not end when it is closed is killed in the background.
+    fn a_process_that_does_not_close_is_killed_in_the_background(transport) {
+        let deadlines = Deadlines { start: PATIENCE, stop: Duration::from_millis(300), ..Deadlines::default() };
+        let name = "a_process_that_does_not_close_is_killed_in_the_background";
+        let setup = Setup::impatient(name, transport, ParentOptions::new().deadlines(deadlines));
+        setup.require("ending");
+        let child = setup.spawn();
+        let stuck = heard::<Process, ()>(&child.port(), "stuck");
+        child.port().emit("never come back", &()).unwrap();
+        stuck.next();
+        child.close();
+        assert_eq!(child.wait(PATIENCE), Some(DetachReason::Unresponsive));
+        // Nobody is left to be killed; but under load the main process may be late.
+        let _ = setup.close();
+    }
 }
 
 fn exit_reason(child: &Process, end: impl FnOnce()) -> DetachReason {

@@ -6,13 +6,11 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use remote_object::{CallError, Callback, Exports, Remote};
-use remote_parent::{
-    Deadlines, DetachReason, Executor, FrameOptions, ParentOptions, Process, Restart, Task, Transport,
-};
+use remote_parent::{Deadlines, DetachReason, Executor, FrameOptions, ParentOptions, Process, Restart, Task};
 use tests::gate::Gate;
 use tests::modules::pumped::{Desk, Paper};
 
-use crate::harness::{Events, PATIENCE, Setup, every_transport, heard};
+use crate::harness::{Events, PATIENCE, Setup, every_process_transport, every_transport, heard};
 
 pub(crate) struct Queue(pub(crate) Sender<Task>);
 
@@ -346,25 +344,26 @@ every_transport! {
     }
 }
 
-/// A21: a process that crashed is started again though nobody pumps, and whoever waits for the end of all of them waits for that one, too.
-#[test]
-fn a_process_is_started_again_while_nobody_pumps() {
-    const NAME: &str = "a_process_is_started_again_while_nobody_pumps";
-    let (setup, _pump) = pumped(Setup::new(NAME, Transport::Ipc), NAME);
-    let restart = Restart::OnCrash { limit: 1, within: Duration::from_secs(600) };
-    let first = setup.parent().processes().spawn_with(setup.options().restart(restart)).unwrap();
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| setup.parent().wait());
-        first.kill();
-        let second = loop {
-            let mut processes = setup.parent().processes().iter();
-            match processes.find(|process| process.is_remote() && *process != first) {
-                Some(second) => break second,
-                None => thread::yield_now(),
-            }
-        };
-        assert!(!waiting.is_finished());
-        second.kill();
-    });
-    setup.close().unwrap();
+every_process_transport! {
+    /// A21: a process that crashed is started again though nobody pumps, and whoever waits for the end of all of them waits for that one, too.
+    fn a_process_is_started_again_while_nobody_pumps(transport) {
+        const NAME: &str = "a_process_is_started_again_while_nobody_pumps";
+        let (setup, _pump) = pumped(Setup::new(NAME, transport), NAME);
+        let restart = Restart::OnCrash { limit: 1, within: Duration::from_secs(600) };
+        let first = setup.parent().processes().spawn_with(setup.options().restart(restart)).unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| setup.parent().wait());
+            first.kill();
+            let second = loop {
+                let mut processes = setup.parent().processes().iter();
+                match processes.find(|process| process.is_remote() && *process != first) {
+                    Some(second) => break second,
+                    None => thread::yield_now(),
+                }
+            };
+            assert!(!waiting.is_finished());
+            second.kill();
+        });
+        setup.close().unwrap();
+    }
 }

@@ -49,6 +49,30 @@ macro_rules! every_transport {
 }
 pub(crate) use every_transport;
 
+/// One test with each transport that joins processes.
+macro_rules! every_process_transport {
+    ($($(#[$attribute:meta])* fn $name:ident($transport:ident) $body:block)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            fn body($transport: remote_parent::Transport) $body
+
+            #[test]
+            fn ipc() {
+                body(remote_parent::Transport::Ipc);
+            }
+
+            #[cfg(target_os = "linux")]
+            #[test]
+            fn lane() {
+                body(remote_parent::Transport::Lane);
+            }
+        }
+    )+};
+}
+pub(crate) use every_process_transport;
+
 /// A parent whose children are all connected by one transport. Dropped, it closes the parent, which has to succeed.
 pub(crate) struct Setup {
     transport: Transport,

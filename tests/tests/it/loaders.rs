@@ -10,7 +10,7 @@ use remote_parent::{
 use tests::gate::Gate;
 use tests::objects::Objects;
 
-use crate::harness::{Events, MISFIT, PATIENCE, Setup, ask, every_transport, heard, sync};
+use crate::harness::{Events, MISFIT, PATIENCE, Setup, ask, every_process_transport, every_transport, heard, sync};
 
 /// A further loader with some of the tests' modules.
 fn loader(setup: &Setup, name: &str, modules: &[&str]) -> Loader {
@@ -487,71 +487,70 @@ fn sync_frames(process: &Process) {
     ask::<Vec<(FrameId, bool)>, _>(process, "frames", &());
 }
 
-/// A19: a process that is starting while the loader is unloaded unloads it as it comes, or does not know it.
-#[test]
-fn a_loader_is_unloaded_in_a_process_that_is_starting() {
-    let setup = Setup::new("a_loader_is_unloaded_in_a_process_that_is_starting", Transport::Ipc);
-    setup.require("basics");
-    // That it has been started may be known to the parent a little later than to itself.
-    for _ in 0..5 {
-        let second = loader(&setup, "second", &["unloading"]);
-        let gate = Gate::new();
-        let options = setup.options().program(MISFIT).argument("waits").argument(gate.address());
-        let late = std::thread::scope(|scope| {
-            let spawned = scope.spawn(|| setup.parent().processes().spawn_with(options).expect("it comes late"));
-            let waiting = gate.arrival();
-            second.unload("enough");
-            sync(&setup.main());
-            waiting.let_go();
-            spawned.join().unwrap()
-        });
-        assert!(late.detached().is_none());
-        setup.parent().processes().iter().for_each(|process| sync(&process));
-        assert!(second.is_unloaded() && second.processes().is_empty());
+every_process_transport! {
+    /// A19: a process that is starting while the loader is unloaded unloads it as it comes, or does not know it.
+    fn a_loader_is_unloaded_in_a_process_that_is_starting(transport) {
+        let setup = Setup::new("a_loader_is_unloaded_in_a_process_that_is_starting", transport);
+        setup.require("basics");
+        // That it has been started may be known to the parent a little later than to itself.
+        for _ in 0..5 {
+            let second = loader(&setup, "second", &["unloading"]);
+            let gate = Gate::new();
+            let options = setup.options().program(MISFIT).argument("waits").argument(gate.address());
+            let late = std::thread::scope(|scope| {
+                let spawned = scope.spawn(|| setup.parent().processes().spawn_with(options).expect("it comes late"));
+                let waiting = gate.arrival();
+                second.unload("enough");
+                sync(&setup.main());
+                waiting.let_go();
+                spawned.join().unwrap()
+            });
+            assert!(late.detached().is_none());
+            setup.parent().processes().iter().for_each(|process| sync(&process));
+            assert!(second.is_unloaded() && second.processes().is_empty());
+        }
     }
-}
 
-/// A19: a start that failed does not keep a loader from unloading, before or after it.
-#[test]
-fn a_start_that_failed_does_not_keep_a_loader_from_unloading() {
-    let setup = Setup::new("a_start_that_failed_does_not_keep_a_loader_from_unloading", Transport::Ipc);
-    setup.require("basics");
-    let misfit = |how: &str| ProcessOptions::new().program(MISFIT).argument(how);
-    let second = loader(&setup, "second", &["basics"]);
-    let error = setup.parent().processes().spawn_with(misfit("exits")).expect_err("it exits");
-    assert!(matches!(error, StartError::Exited { .. }), "{error:?}");
-    second.unload("enough");
-    sync(&setup.main());
-    assert!(second.is_unloaded());
-    assert!(second.processes().is_empty());
+    /// A19: a start that failed does not keep a loader from unloading, before or after it.
+    fn a_start_that_failed_does_not_keep_a_loader_from_unloading(transport) {
+        let setup = Setup::new("a_start_that_failed_does_not_keep_a_loader_from_unloading", transport);
+        setup.require("basics");
+        let misfit = |how: &str| ProcessOptions::new().program(MISFIT).argument(how);
+        let second = loader(&setup, "second", &["basics"]);
+        let error = setup.parent().processes().spawn_with(misfit("exits")).expect_err("it exits");
+        assert!(matches!(error, StartError::Exited { .. }), "{error:?}");
+        second.unload("enough");
+        sync(&setup.main());
+        assert!(second.is_unloaded());
+        assert!(second.processes().is_empty());
 
-    let third = loader(&setup, "third", &["basics"]);
-    let gate = Gate::new();
-    let options = misfit("says nothing").argument(gate.address());
-    std::thread::scope(|scope| {
-        let spawned = scope.spawn(|| setup.parent().processes().spawn_with(options));
-        let waiting = gate.arrival();
-        third.unload("enough");
-        // It goes on, and ends without having said anything.
-        waiting.let_go();
-        assert!(spawned.join().unwrap().is_err());
-    });
-    sync(&setup.main());
-    assert!(third.is_unloaded());
-}
+        let third = loader(&setup, "third", &["basics"]);
+        let gate = Gate::new();
+        let options = misfit("says nothing").argument(gate.address());
+        std::thread::scope(|scope| {
+            let spawned = scope.spawn(|| setup.parent().processes().spawn_with(options));
+            let waiting = gate.arrival();
+            third.unload("enough");
+            // It goes on, and ends without having said anything.
+            waiting.let_go();
+            assert!(spawned.join().unwrap().is_err());
+        });
+        sync(&setup.main());
+        assert!(third.is_unloaded());
+    }
 
-/// A19: a process that crashes while it unloads a loader does not keep it from being unloaded.
-#[test]
-fn a_process_that_crashes_while_it_unloads_is_not_waited_for() {
-    let setup = Setup::new("a_process_that_crashes_while_it_unloads_is_not_waited_for", Transport::Ipc);
-    setup.require("basics");
-    let second = loader(&setup, "second", &["unloading"]);
-    let child = setup.spawn();
-    seen_by(&second, &child).port().emit("exit when unloaded", &()).unwrap();
-    second.unload("enough");
-    assert_eq!(child.wait(PATIENCE), Some(DetachReason::Killed { signal: 6 }));
-    sync(&setup.main());
-    assert!(second.is_unloaded());
+    /// A19: a process that crashes while it unloads a loader does not keep it from being unloaded.
+    fn a_process_that_crashes_while_it_unloads_is_not_waited_for(transport) {
+        let setup = Setup::new("a_process_that_crashes_while_it_unloads_is_not_waited_for", transport);
+        setup.require("basics");
+        let second = loader(&setup, "second", &["unloading"]);
+        let child = setup.spawn();
+        seen_by(&second, &child).port().emit("exit when unloaded", &()).unwrap();
+        second.unload("enough");
+        assert_eq!(child.wait(PATIENCE), Some(DetachReason::Killed { signal: 6 }));
+        sync(&setup.main());
+        assert!(second.is_unloaded());
+    }
 }
 
 /// A18: a closed parent makes no loaders, and unloading one of its loaders does no harm.

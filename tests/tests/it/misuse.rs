@@ -1,9 +1,9 @@
 //! What an application does wrong is an error that says so, and nothing else breaks.
 
-use remote_parent::{EmitError, Process, ProcessError, Transport, Trouble};
+use remote_parent::{EmitError, Process, ProcessError, Trouble};
 use tests::objects::Objects;
 
-use crate::harness::{Setup, ask, every_transport, heard, sync, try_ask};
+use crate::harness::{Setup, ask, every_process_transport, every_transport, heard, sync, try_ask};
 
 every_transport! {
     /// A4: a listener in the child that takes another type is reported with the event, what it takes and what came; the others hear it.
@@ -117,13 +117,14 @@ every_transport! {
     }
 }
 
-/// A20: a child has no children: making a parent there is an error that says so.
-#[test]
-fn a_parent_in_a_child_is_an_error() {
-    let setup = Setup::new("a_parent_in_a_child_is_an_error", Transport::Ipc);
-    setup.require("misuse");
-    let child = setup.spawn();
-    let error = try_ask::<(), _>(&child, "new parent", &()).unwrap_err();
-    assert!(error.contains("child"), "{error}");
-    ask::<(), _>(&setup.main(), "new parent", &());
+every_process_transport! {
+    /// A20: a child has no children: making a parent there is an error that says so.
+    fn a_parent_in_a_child_is_an_error(transport) {
+        let setup = Setup::new("a_parent_in_a_child_is_an_error", transport);
+        setup.require("misuse");
+        let child = setup.spawn();
+        let error = try_ask::<(), _>(&child, "new parent", &()).unwrap_err();
+        assert!(error.contains("child"), "{error}");
+        ask::<(), _>(&setup.main(), "new parent", &());
+    }
 }

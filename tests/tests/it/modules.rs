@@ -2,10 +2,10 @@
 
 use std::thread;
 
-use remote_parent::{ModulePath, Process, ProcessError, Transport, Trouble, this_module};
+use remote_parent::{ModulePath, Process, ProcessError, Trouble, this_module};
 use tests::gate::Gate;
 
-use crate::harness::{MISFIT, Setup, ask, every_transport, heard, sync};
+use crate::harness::{MISFIT, Setup, ask, every_process_transport, every_transport, heard, sync};
 
 every_transport! {
     /// A1: a module is loaded into the processes there are and those that come, once into each.
@@ -133,30 +133,31 @@ every_transport! {
     }
 }
 
-/// A2: what is sent while a process has not yet said hello is held for it.
-#[test]
-fn what_is_sent_before_the_hello_is_held_until_it() {
-    let setup = Setup::new("what_is_sent_before_the_hello_is_held_until_it", Transport::Ipc);
-    setup.require("basics");
-    let all = setup.parent().processes().port();
-    let numbers = heard::<Process, (String, u32)>(&all, "heard number");
-    let gate = Gate::new();
-    let options = setup.options().program(MISFIT).argument("waits").argument(gate.address());
-    let (child, last) = thread::scope(|scope| {
-        let spawned =
-            scope.spawn(|| setup.parent().processes().spawn_with(options).expect("it comes late, but it comes"));
-        let waiting = gate.arrival();
-        setup.require("loading::first");
-        (1..=100).for_each(|number| all.emit("numbered", &number).unwrap());
-        waiting.let_go();
-        let child = spawned.join().unwrap();
-        all.emit("numbered", &101).unwrap();
-        (child, 101)
-    });
-    sync(&child);
-    let numbers: Vec<u32> =
-        numbers.so_far().into_iter().filter(|(process, _)| *process == child).map(|(_, (_, number))| number).collect();
-    // That it has been started may be known to the parent a little later than to itself.
-    let first = *numbers.first().expect("the last one at least");
-    assert_eq!(numbers, (first..=last).collect::<Vec<_>>());
+every_process_transport! {
+    /// A2: what is sent while a process has not yet said hello is held for it.
+    fn what_is_sent_before_the_hello_is_held_until_it(transport) {
+        let setup = Setup::new("what_is_sent_before_the_hello_is_held_until_it", transport);
+        setup.require("basics");
+        let all = setup.parent().processes().port();
+        let numbers = heard::<Process, (String, u32)>(&all, "heard number");
+        let gate = Gate::new();
+        let options = setup.options().program(MISFIT).argument("waits").argument(gate.address());
+        let (child, last) = thread::scope(|scope| {
+            let spawned =
+                scope.spawn(|| setup.parent().processes().spawn_with(options).expect("it comes late, but it comes"));
+            let waiting = gate.arrival();
+            setup.require("loading::first");
+            (1..=100).for_each(|number| all.emit("numbered", &number).unwrap());
+            waiting.let_go();
+            let child = spawned.join().unwrap();
+            all.emit("numbered", &101).unwrap();
+            (child, 101)
+        });
+        sync(&child);
+        let numbers: Vec<u32> =
+            numbers.so_far().into_iter().filter(|(process, _)| *process == child).map(|(_, (_, number))| number).collect();
+        // That it has been started may be known to the parent a little later than to itself.
+        let first = *numbers.first().expect("the last one at least");
+        assert_eq!(numbers, (first..=last).collect::<Vec<_>>());
+    }
 }
