@@ -1,0 +1,184 @@
+//! remote: a child calls an object of its parent, and they send each other events.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use remote_object::{CallError, Exports, RemoteBuffer};
+use remote_parent::{Event, Parent, ParentOptions, Process, ProcessOptions, Transport, this_module};
+use serde::{Deserialize, Serialize};
+
+use crate::measure::Figures;
+use crate::pair::{Pair, print};
+use crate::placement::Side;
+use crate::work::Work;
+
+mod caller;
+
+/// What is called.
+#[remote_object::interface]
+pub trait Echo: Send + Sync {
+    fn echo(&self, number: u64) -> Result<u64, CallError>;
+    fn buffer(&self) -> Result<RemoteBuffer, CallError>;
+}
+
+struct Plain {
+    buffer: RemoteBuffer,
+}
+
+impl Echo for Plain {
+    fn echo(&self, number: u64) -> Result<u64, CallError> {
+        Ok(number)
+    }
+
+    fn buffer(&self) -> Result<RemoteBuffer, CallError> {
+        Ok(self.buffer.clone())
+    }
+}
+
+/// What the caller is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Order {
+    work: Work,
+    size: usize,
+    millis: u64,
+    placement: crate::placement::Placement,
+}
+
+/// 64 bytes, a number among them.
+type Load = (u64, [u64; 7]);
+
+const ORDER: Event<Order> = Event::new("order");
+const FIGURES: Event<Result<Figures, String>> = Event::new("figures");
+const ONE_WAY: Event<Load> = Event::new("one-way");
+
+pub fn serve(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
+    match pair.work {
+        Work::Broadcast => broadcast(pair, transport),
+        Work::Spawn => spawn(pair, transport),
+        Work::Idle => idle(pair, transport),
+        _ => called(pair, transport),
+    }
+}
+
+/// The child does the work, and times it.
+fn called(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
+    let stage = Stage::new(transport)?;
+    let exports = Exports::new();
+    exports.module::<dyn Echo>("echo", Arc::new(Plain { buffer: RemoteBuffer::from(vec![7; pair.size]) }))?;
+    exports.serve(&stage.parent)?;
+    let (tell, told) = channel();
+    stage.parent.processes().port().on(FIGURES, move |_process, figures| drop(tell.send(figures)));
+    stage.parent.processes().port().on(ONE_WAY, |_process, load: Load| _ = std::hint::black_box(load));
+    let child = stage.spawn()?;
+    let Pair { work, size, millis, placement, .. } = pair.clone();
+    child.port().emit(ORDER, &Order { work, size, millis, placement })?;
+    let figures = told.recv()?.map_err(anyhow::Error::msg)?;
+    print(&figures)?;
+    Ok(stage.parent.close()?)
+}
+
+/// To all children at once, and an answer from each.
+fn broadcast(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
+    let stage = Stage::new(transport)?;
+    let (tell, told) = channel();
+    stage.parent.processes().port().on(ONE_WAY, move |_process, (number, _): Load| _ = tell.send(number));
+    let children: Vec<_> = (0..pair.size).map(|_| stage.spawn()).collect::<Result<_, _>>()?;
+    let figures = pair.pace().measure_each(|number| {
+        for child in &children {
+            child.port().emit(ONE_WAY, &(number, [7; 7]))?;
+        }
+        for _ in &children {
+            anyhow::ensure!(told.recv()? == number, "an answer of another round");
+        }
+        Ok(())
+    })?;
+    print(&figures)?;
+    Ok(stage.parent.close()?)
+}
+
+/// From asking for a child to its being attached. Its end is not timed.
+fn spawn(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
+    let parent = Parent::new()?;
+    let end = Instant::now() + pair.pace().within;
+    let mut nanos = Vec::new();
+    while Instant::now() < end {
+        let begin = Instant::now();
+        let child = parent.processes().spawn_with(ProcessOptions::new().transport(transport))?;
+        nanos.push(begin.elapsed().as_nanos() as f64);
+        child.close();
+        child.wait(Duration::from_secs(5)).context("it ends")?;
+    }
+    let count = nanos.len() as u64;
+    print(&Figures::of(nanos, count))?;
+    Ok(parent.close()?)
+}
+
+/// Wake-ups a second of the parent, as `p50`, and the memory that each child adds to it in KiB, as `mean`.
+fn idle(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
+    let stage = Stage::new(transport)?;
+    let _first = stage.spawn()?;
+    let before = resident()?;
+    let _children: Vec<_> = (0..pair.size).map(|_| stage.spawn()).collect::<Result<_, _>>()?;
+    // What they said at their start has been handled.
+    std::thread::sleep(Duration::from_millis(500));
+    let each = (resident()?.saturating_sub(before)) as f64 / pair.size.max(1) as f64;
+    let (begin, asleep) = (Instant::now(), switches()?);
+    std::thread::sleep(pair.pace().within);
+    // This thread's own waking is one.
+    let woken = switches()?.saturating_sub(asleep + 1) as f64 / begin.elapsed().as_secs_f64();
+    print(&Figures { p50: woken, p90: woken, p99: woken, mean: each, count: pair.size as u64 })?;
+    Ok(stage.parent.close()?)
+}
+
+struct Stage {
+    parent: Parent,
+    transport: Transport,
+    ready: Receiver<()>,
+}
+
+impl Stage {
+    fn new(transport: Transport) -> anyhow::Result<Self> {
+        let parent = Parent::with_options(ParentOptions::new())?;
+        parent.processes().on_error(|process, error| eprintln!("process {}: {error}", process.id()));
+        let (tell, ready) = channel();
+        parent.processes().port().on("ready", move |process: &Process, ()| {
+            if process.is_remote() {
+                let _ = tell.send(());
+            }
+        });
+        parent.remote_require("peers::contenders::ours::caller", this_module!())?;
+        Ok(Self { parent, transport, ready })
+    }
+
+    /// A child whose module is loaded.
+    fn spawn(&self) -> anyhow::Result<Process> {
+        let child = self.parent.processes().spawn_with(ProcessOptions::new().transport(self.transport))?;
+        self.ready.recv()?;
+        Ok(child)
+    }
+}
+
+/// In KiB.
+fn resident() -> anyhow::Result<u64> {
+    number(&fs::read_to_string("/proc/self/status")?, "VmRSS:")
+}
+
+/// How often the threads of this process went to sleep and were woken.
+fn switches() -> anyhow::Result<u64> {
+    let mut all = 0;
+    for task in fs::read_dir("/proc/self/task")? {
+        all += number(&fs::read_to_string(task?.path().join("status"))?, "voluntary_ctxt_switches:")?;
+    }
+    Ok(all)
+}
+
+fn number(status: &str, name: &str) -> anyhow::Result<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+    Ok(line.split_whitespace().next().context("a number")?.parse()?)
+}
+
+/// Where the threads of the child belong.
+const SIDE: Side = Side::Caller;
