@@ -36,7 +36,8 @@ use crate::scope::{self, Arrival, Receiver, Sending};
 /// made through a context ends with it: its closures are dropped, on the loop thread, and its callbacks are dead, here and in the
 /// parent. A loader's context ends when the loader is unloaded, a frame's when the frame is
 /// [reloaded](remote_child::Frame::reload) or goes, and both when the process ends. A context that is kept beyond its end still reaches
-/// objects; what is made through it is dead from the beginning.
+/// objects; what is made through it is dead from the beginning, and passing that is an error of the call. After a reload, ask the frame
+/// for its new one.
 #[derive(Clone)]
 pub struct Context {
     child: Child,

@@ -27,13 +27,13 @@ pub struct ProcessLeaks {
     pub pid: u32,
     /// Its number among all processes of the parent.
     pub serial: u32,
-    /// Callbacks of the process that the parent holds, by where they were made; most first.
+    /// Callbacks and functions of the process that the parent holds, by where they were made; most first.
     pub callbacks: Vec<CallbackLeaks>,
     /// Objects of the parent that the process holds, by interface; most first.
     pub objects: Vec<ObjectLeaks>,
 }
 
-/// Callbacks that were made at one place and passed to one method.
+/// Callbacks and functions that were made at one place and passed to one method.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CallbackLeaks {

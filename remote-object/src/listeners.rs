@@ -9,7 +9,8 @@ use crate::callback::{Callback, CallbackError};
 /// The callbacks that children have installed for the events of an object in the parent.
 ///
 /// One that is dead, because its frame was reloaded or is gone, its loader is unloaded or its process has ended, is dropped when the
-/// list next comes to it, with a warning that names the place in the source where it was made and its events.
+/// list next comes to it, with a warning that names the place in the source where it was made and its events: a `tracing` event, which
+/// needs a subscriber.
 ///
 /// No lock is held while a callback is called or dropped, nor while an argument is encoded.
 ///

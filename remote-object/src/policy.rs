@@ -98,7 +98,7 @@ pub struct AccessRecord<'a> {
     pub access: Access<'a>,
     /// What was decided, by the filters or by the rule that a frame is asked for by its own process only.
     pub decision: &'a Decision,
-    /// Whether the process was given something.
+    /// Whether there is something. One that asked by another interface is told so, and given nothing all the same.
     pub found: bool,
 }
 

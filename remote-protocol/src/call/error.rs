@@ -136,7 +136,7 @@ pub enum CallError {
         /// How deep they may nest.
         limit: usize,
     },
-    /// The function is gone: its loader was unloaded, or its process has ended.
+    /// The function is gone: its frame was reloaded or closed, its loader unloaded, or its process has ended.
     #[error("`{function}` is gone")]
     NoSuchFunction {
         /// The function.

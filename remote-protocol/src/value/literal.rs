@@ -19,7 +19,7 @@ use crate::value::Value;
 /// assert_eq!(value!(null), Value::Null);
 /// ```
 ///
-/// A value holds no objects or callbacks: those are arguments, or fields of arguments, of their own.
+/// A value holds no objects or callbacks: those are arguments of their own, or fields of a struct that is `Serialize` and is an argument.
 ///
 /// # Panics
 ///

@@ -42,7 +42,7 @@ fn refusal(method: TraitItemFn) -> Vec<String> {
 fn what_a_method_cannot_be_is_refused_with_what_to_write() {
     let receiver = "many processes may hold the object at once: write `&self`";
     let generics = "what is sent has one type: write it out, or write one method for each type";
-    let closure = "both processes need to know the type: write it out, or a `Callback<A>` for a closure";
+    let closure = "both processes need to know the type: write it out, or take a `Callback<A>` or a `Function<A, R>`";
     let name = "write a plain name for this argument";
     for (method, expected) in [
         (

@@ -41,7 +41,7 @@ pub(super) fn unsendable(
             ),
             TokenTree::Ident(ident) if ident == "impl" => errors.refuse(
                 ident,
-                "both processes need to know the type: write it out, or a `Callback<A>` for a closure",
+                "both processes need to know the type: write it out, or take a `Callback<A>` or a `Function<A, R>`",
             ),
             TokenTree::Punct(punct) if punct.as_char() == '&' => reference(punct, &mut tokens, place, errors),
             TokenTree::Punct(punct) if punct.as_char() == '\'' => {
