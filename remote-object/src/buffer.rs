@@ -135,7 +135,8 @@ impl RemoteBuffer {
     ///
     /// # Blocking
     ///
-    /// In a child, for one call for each MiB; not at all if the buffer has at most 4 KiB, which most often come along with it.
+    /// In a child, for one call for each MiB, each at most for the call deadline; not at all where the bytes came along with the handle, as
+    /// up to 4 KiB mostly do.
     ///
     /// # Errors
     ///
@@ -275,7 +276,7 @@ impl<'de> Deserialize<'de> for RemoteBuffer {
     }
 }
 
-/// Bytes that are being put together in place, to become a [`RemoteBuffer`]. [`Exports::buffer`](crate::Exports::buffer) makes one.
+/// Bytes that are put together in place, to become a [`RemoteBuffer`]. [`Exports::buffer`](crate::Exports::buffer) makes one.
 ///
 /// It is a slice of zeros to be filled, and a writer that fills it from the front and fails at its end; what is not filled stays 0.
 ///

@@ -11,9 +11,9 @@ use crate::serving::HeldCallback;
 
 /// A closure of a child that others can call, asynchronously and without an answer.
 ///
-/// A child makes it with [`Context::callback`](crate::Context::callback) and passes it as an argument; the closure runs on the child's loop
-/// thread. It lives until neither side has a handle to it any more, or the [`Context`](crate::Context) ends that it was made through. Handles are `Send + Sync` on both sides; two that are
-/// [equal](PartialEq) are the same callback.
+/// A child makes it with [`Context::callback`](crate::Context::callback) and passes it as an argument; the closure runs on the child's
+/// loop thread. It lives until neither side has a handle to it any more, or the [`Context`](crate::Context) ends that it was made
+/// through. Handles are `Send + Sync` on both sides; two that are [equal](PartialEq) are the same callback.
 ///
 /// ```no_run
 /// use remote_child::Child;

@@ -17,7 +17,7 @@ use crate::scope::Arrival;
 
 /// Gives a [`Child`] remote objects.
 pub trait ChildExt {
-    /// From where the objects of the parent are reached, and callbacks made, until the loader is unloaded.
+    /// From where the objects of the parent are reached, and callbacks and functions made, until the loader is unloaded.
     fn remote(&self) -> Context;
 }
 
@@ -31,8 +31,8 @@ impl ChildExt for Child {
 
 /// Gives a [`Frame`] remote objects.
 pub trait FrameExt {
-    /// From where the objects of the parent are reached, the frame's own window and web contents among them, and callbacks made, until
-    /// the frame is [reloaded](Frame::reload) or goes, or the loader is unloaded.
+    /// From where the objects of the parent are reached, the frame's own window and web contents among them, and callbacks and
+    /// functions made, until the frame is [reloaded](Frame::reload) or goes, or the loader is unloaded.
     ///
     /// ```no_run
     /// use remote_child::Child;

@@ -199,7 +199,8 @@ impl Context {
         Function::new(AnyFunction::Made(made), Encoding::Typed)
     }
 
-    /// How long calls of this process may take from now on; the parent's call deadline, 30 s, if nothing is said.
+    /// How long calls that this process makes from now on may take, and functions that it calls of its own; the parent's call deadline,
+    /// 30 s, if nothing is said. It is for the whole process, whatever context it is said to.
     pub fn set_call_deadline(&self, deadline: Duration) {
         self.closures.calling.set_deadline(deadline);
     }
@@ -340,12 +341,12 @@ impl Closures {
     /// on its way.
     pub(crate) fn call(&self, id: LentId, form: Encoding, argument: &[u8], arrivals: Vec<Arrival>) -> bool {
         let Some(entry) = self.by_id.borrow().get(&id).cloned() else { return false };
-        // One that is called while it runs cannot be: it would have to be borrowed twice. Only its own nested waiting could do that.
         let Closure::Callback(cell) = &entry.closure else {
             let message = "it is a function, and was not called as one".to_owned();
             entry.child.report_callback(entry.made_at.clone(), message);
             return true;
         };
+        // One that is called while it runs cannot be: it would have to be borrowed twice. Only its own nested waiting could do that.
         let Some(mut closure) = cell.take() else { return true };
         let called = contain(|| closure(form, argument, arrivals));
         cell.replace(Some(closure));

@@ -33,8 +33,9 @@ use crate::scope::{self, Arrival, Receiver};
 ///
 /// # Blocking
 ///
-/// In a child every access is a call, and blocks as the methods of a proxy do, at most for the call deadline. In the main process's own
-/// modules it runs the object's code on the calling thread; a panic in it is an error.
+/// In a child every access is a call, and blocks as the methods of a proxy do, at most for the call deadline, also where the member
+/// answers later; only [`call_async`](Self::call_async) does not. In the main process's own modules it runs the object's code on the
+/// calling thread, where a panic in it is an error, and waits for a member that answers later, at most for 30 s.
 ///
 /// ```no_run
 /// use remote_child::Child;
@@ -81,9 +82,16 @@ impl RemoteObject {
     }
 
     /// Calls the method `name` and does not wait: what it returns can be waited for later, or awaited. Any method can be called so, not only
-    /// one that answers later. See [`Promise`] for how many may be under way, and for giving one up.
+    /// one that answers later. See [`Promise`] for how many may be under way, and for giving one up, which keeps no method from running
+    /// that answers at once.
     ///
-    /// Does not block; in the main process's own modules it runs the method.
+    /// # Blocking
+    ///
+    /// Never, in a child; in the main process's own modules it runs the method.
+    ///
+    /// # Errors
+    ///
+    /// All are in what the promise gives, those of a call that was not sent too.
     ///
     /// ```no_run
     /// use remote_object::{CallError, Promise, RemoteObject};
@@ -168,7 +176,7 @@ impl RemoteObject {
         self.access("", Access::Members, &())
     }
 
-    /// The same object by its interface `T`, or one that its interface inherits from. Never blocks.
+    /// The same object by its interface `T`, or one that its interface inherits from. Never blocks, for a reference knows its interface.
     ///
     /// # Errors
     ///

@@ -155,12 +155,13 @@ impl Exports {
         self.roots.policy.add_listener(Arc::new(listener));
     }
 
-    /// How many objects one process may have references to at any time, and how many callbacks of one may be held; 16,384 if
+    /// How many objects one process may have references to at any time, and how many callbacks and functions of one may be held; 16,384 if
     /// nothing is said. It is for processes that are served from now on, so say it before [`serve`](Self::serve).
     ///
     /// Past it, what would send one more is an error that names the limit: in the process's call, which gives
     /// [`CallError`](crate::CallError), or where a callback is called with one,
-    /// [`CallbackError::Unsendable`](crate::CallbackError::Unsendable).
+    /// [`CallbackError::Unsendable`](crate::CallbackError::Unsendable), or a function,
+    /// [`CallError::Arguments`](crate::CallError::Arguments).
     pub fn limit_references(&self, references: usize) {
         self.roots.limit.store(references, Ordering::Relaxed);
     }
@@ -202,7 +203,7 @@ impl Exports {
 pub struct Alive {
     /// Objects and buffers of the parent that children hold; one held by two of them counts twice.
     pub objects: usize,
-    /// Callbacks of children that the parent holds.
+    /// Callbacks and functions of children that the parent holds.
     pub callbacks: usize,
     /// The bytes of these buffers.
     pub buffer_bytes: usize,

@@ -110,7 +110,9 @@ impl<A, R> Function<A, R> {
         Self::new(AnyFunction::Returning(Arc::new(Returning { made_at, result })), Encoding::Typed)
     }
 
-    /// Whether it can still be called: its context has not ended, and the process that made it is there.
+    /// Whether it can still be called, as far as is known here: its context has not ended, and the process that made it is there. In the
+    /// parent one that has ended while its reference was under way is known to be dead when it has been called. One that
+    /// [returns what is known](Self::returning) always can.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         match &self.function {
@@ -134,7 +136,8 @@ impl<A: Serialize, R: DeserializeOwned> Function<A, R> {
     /// # Blocking
     ///
     /// Until the closure has returned, at most until the deadline. In the parent, this thread serves the calls that the closure makes
-    /// meanwhile. On the loop thread of the child that made it, the closure is simply called.
+    /// meanwhile. On the loop thread of the child that made it, the closure is simply called; on other threads of that child, the call
+    /// waits for the loop thread.
     ///
     /// So hold no lock here that these calls take: this very thread would wait for itself, in the application's code, where no deadline
     /// of ours ends it.
@@ -142,7 +145,8 @@ impl<A: Serialize, R: DeserializeOwned> Function<A, R> {
     /// # Errors
     ///
     /// A [`CallError`] that names the function by where it was made: it panicked, is gone, took too long, or the argument or result cannot be
-    /// sent or read. That of a deadline says who waits for whom, as far as the parent knows.
+    /// sent or read; functions nest [too deep](CallError::TooDeep), or 64 of its process have not answered, those included that took too
+    /// long ([`Busy`](CallError::Busy)). That of a deadline says who waits for whom, as far as the parent knows.
     pub fn call(&self, argument: A) -> Result<R, CallError> {
         let within = match &self.function {
             AnyFunction::Made(made) => made.deadline(),

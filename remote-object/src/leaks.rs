@@ -29,11 +29,11 @@ pub struct ProcessLeaks {
     pub serial: u32,
     /// Callbacks and functions of the process that the parent holds, by where they were made; most first.
     pub callbacks: Vec<CallbackLeaks>,
-    /// Objects of the parent that the process holds, by interface; most first.
+    /// Objects and buffers of the parent that the process holds, by interface; most first.
     pub objects: Vec<ObjectLeaks>,
 }
 
-/// Callbacks and functions that were made at one place and passed to one method.
+/// Callbacks, or functions, that were made at one place and passed to one method.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CallbackLeaks {
@@ -57,7 +57,7 @@ pub struct ObjectLeaks {
     pub count: usize,
     /// Their interface.
     pub interface: String,
-    /// The method, export or callback by which they were lent first.
+    /// The method, export, callback or function by which they were lent first.
     pub lent_by: String,
     /// How long ago the oldest of them was lent.
     pub oldest: Duration,

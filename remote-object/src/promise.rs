@@ -87,7 +87,7 @@ struct Call<T, E> {
 
 /// Answers a [`Promise`], once, from any thread.
 ///
-/// Dropped without an answer, the caller gets [`CallError::Unanswered`].
+/// When it is dropped without an answer, the caller gets [`CallError::Unanswered`].
 #[must_use = "a reply that is dropped leaves the call without an answer"]
 pub struct Reply<T, E> {
     /// `None` once it has answered.
@@ -124,8 +124,12 @@ impl<T, E> Promise<T, E> {
         Self { source: Source::Parent(Call { started, read }) }
     }
 
-    /// Whether the answer is there, so that taking it does not wait. On the loop thread of a child this looks for it among what has
-    /// arrived; on other threads it is there when the loop has come to it.
+    /// Whether the answer is there, so that taking it does not wait; also once it has been [taken](Self::try_take).
+    ///
+    /// # Blocking
+    ///
+    /// Not for the answer. On the loop thread of a child this looks for it among what has arrived, and so takes all of that in: functions
+    /// that were called run at once, here. On other threads it is there when the loop has come to it.
     #[must_use]
     pub fn is_done(&self) -> bool {
         match &self.source {
@@ -150,15 +154,20 @@ impl<T, E: FromCallError> Promise<T, E> {
     ///
     /// # Blocking
     ///
-    /// Until the answer is there, at most for the [call deadline](crate::Context::set_call_deadline), counted from the call. On the loop
-    /// thread of a child nothing but answers is handled meanwhile, as in any call. On another thread of a child the answer comes by way of
-    /// the loop thread, which has to be free for it.
+    /// Until the answer is there, at most for the [call deadline](crate::Context::set_call_deadline), counted from the call; where the
+    /// answer is this process's own, 30 s from when the promise was made. On the loop thread of a child nothing but answers and functions is
+    /// handled meanwhile, as in any call. On another thread of a child the answer comes by way of the loop thread, which has to be free
+    /// for it.
+    ///
+    /// The loop thread of the main process runs no functions while it waits for an answer of its own process, so that an object must not
+    /// call one of its functions before it answers.
     ///
     /// # Errors
     ///
     /// The method's own, or one made from a [`CallError`]: [`Deadline`](CallError::Deadline) when there was no answer in time; the call is
     /// given up then. [`Unanswered`](CallError::Unanswered) when the reply was dropped, and also when the answer has been
-    /// [taken](Self::try_take) before.
+    /// [taken](Self::try_take) before. [`Busy`](CallError::Busy) when the call was one too many, and
+    /// [`Disconnected`](CallError::Disconnected) when the parent is gone.
     pub fn wait(self) -> Result<T, E> {
         let (until, within) = match &self.source {
             Source::Ready(_) | Source::Taken => (Instant::now(), Duration::ZERO),
@@ -181,7 +190,15 @@ impl<T, E: FromCallError> Promise<T, E> {
         self.wait_until(later(Instant::now(), within), within)
     }
 
-    /// The answer, if it is there; never blocks. It is given once.
+    /// The answer, if it is there. It is given once.
+    ///
+    /// # Blocking
+    ///
+    /// Not for the answer; on the loop thread of a child functions may run, as in [`is_done`](Self::is_done).
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait), but for the deadline: that is for those who wait.
     pub fn try_take(&mut self) -> Option<Result<T, E>> {
         match &self.source {
             Source::Taken => None,
@@ -222,7 +239,8 @@ impl<T, E: FromCallError> Promise<T, E> {
 /// Completes with the answer. It has no deadline of its own: dropping it gives the call up.
 ///
 /// In a child the answer comes by way of the loop thread. So an executor must not put *that* thread to sleep for it, in the middle of
-/// a listener; [`wait`](Promise::wait) there. Any other thread will do.
+/// a listener; [`wait`](Promise::wait) there. Any other thread will do. Polled on the loop thread, it looks for the answer as
+/// [`is_done`](Promise::is_done) does.
 ///
 /// # Panics
 ///
@@ -248,7 +266,8 @@ impl<T, E> Unpin for Promise<T, E> {}
 impl<T, E> Reply<T, E> {
     /// Answers. A caller that has given the call up or is gone gets nothing, and the result is dropped.
     ///
-    /// Where the caller is another process, the result is encoded on this thread.
+    /// Where the caller is another process, the result is encoded and sent on this thread. It does not wait for the caller; a waker that
+    /// the caller left in this process is called here.
     pub fn send(mut self, result: Result<T, E>) {
         self.settle(Ok(result));
     }

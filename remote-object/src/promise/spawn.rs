@@ -31,6 +31,8 @@ impl<T: Send + 'static, E: Send + 'static> Promise<T, E> {
     /// leaves the caller with [`CallError::Unanswered`](crate::CallError::Unanswered), and a future that panics with
     /// [`CallError::Panicked`](crate::CallError::Panicked).
     ///
+    /// It does not wait for the future: the executor is called once, on this thread, and polls it where it likes.
+    ///
     /// ```
     /// use remote_object::{CallError, Promise, Spawn};
     ///

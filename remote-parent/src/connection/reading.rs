@@ -320,7 +320,7 @@ pub(crate) enum Sorted<'m> {
 /// The right to read, until it is dropped; then it is another's.
 pub(crate) struct Turn<'a> {
     reading: &'a Reading,
-    /// `None` never but while it is dropped.
+    /// `None` only while it is dropped.
     inlet: Option<Inlet>,
 }
 
