@@ -3,6 +3,7 @@ use remote_protocol::limits::{BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES, BUFFER_PIE
 
 use super::*;
 use crate::callback::Callback;
+use crate::promise::Promise;
 
 /// What a child was told.
 #[derive(Debug, Default)]
@@ -354,4 +355,43 @@ fn a_buffer_past_the_limit_is_not_lent() {
     assert!(lend(&service, &[one]).is_err());
     service.close();
     assert_eq!(service.0.alive(), exports::Alive::default());
+}
+
+/// Keeps what is refused.
+#[derive(Clone, Default)]
+struct Refusals(Arc<Mutex<Vec<CallId>>>);
+
+impl Answer for Refusals {
+    fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
+        assert!(matches!(answer.outcome, Outcome::Refused(_)), "{answer:?}");
+        self.0.lock().unwrap().push(answer.call);
+        Ok(())
+    }
+
+    fn later(&self) -> Box<dyn Answer + Send> {
+        Box::new(self.clone())
+    }
+}
+
+/// B19: a call may be cancelled before its method has returned: the reply is cancelled all the same, and the child is told, once.
+#[test]
+fn a_cancellation_may_come_before_the_promise() {
+    let (_told, ProcessService(serving)) = served();
+    let refusals = Refusals::default();
+    let wait = |call| {
+        let (promise, reply) = Promise::<u32, CallError>::new();
+        let room = serving.room("ask").unwrap();
+        let later =
+            serving.answer_later(call, "ask".into(), refusals.later(), &reply.cancellation(), Some(room)).unwrap();
+        (later, promise, reply)
+    };
+    serving.cancel(CallId(7));
+    let (later, _promise, reply) = wait(CallId(7));
+    assert!(reply.is_cancelled() && later.answer().is_none());
+    let (later, _promise, reply) = wait(CallId(8));
+    assert!(!reply.is_cancelled() && later.answer().is_some());
+    assert_eq!(*refusals.0.lock().unwrap(), [CallId(7)]);
+    // No room is lost.
+    let rooms: Vec<_> = std::iter::from_fn(|| serving.room("ask").ok()).collect();
+    assert_eq!(rooms.len(), remote_protocol::limits::PROMISED_CALLS);
 }

@@ -1,7 +1,7 @@
 //! Calls whose methods answer later.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -22,6 +22,9 @@ struct State {
     /// How many there are, with those whose method has not returned yet: at most [`PROMISED_CALLS`].
     count: usize,
     waiting: HashMap<CallId, Waiting>,
+    /// The last calls that were cancelled and did not wait here, oldest first. Most have been answered; the method of one may not have
+    /// returned yet, or not begun, for a call that a function makes waits for another thread than its cancellation.
+    early: VecDeque<CallId>,
     /// What waited when the process went: whoever asks for it may come later than its end.
     broken: Vec<String>,
     closed: bool,
@@ -98,13 +101,24 @@ impl Serving {
             return None;
         }
         state.waiting.insert(call, waiting);
+        let cancelled = state.early.iter().position(|early| *early == call).and_then(|index| state.early.remove(index));
+        drop(state);
+        if cancelled.is_some() {
+            self.cancel(call);
+        }
         Some(Later { serving: Arc::downgrade(self), call, cancellation: Arc::clone(cancellation) })
     }
 
     /// Nobody waits for a call any more. It is answered, so that the child knows when it is over.
     pub(super) fn cancel(&self, call: CallId) {
-        // It may have been answered meanwhile.
-        let Some(mut waiting) = self.unanswered.state().waiting.remove(&call) else { return };
+        let mut state = self.unanswered.state();
+        let Some(mut waiting) = state.waiting.remove(&call) else {
+            if state.early.len() >= PROMISED_CALLS {
+                state.early.pop_front();
+            }
+            return state.early.push_back(call);
+        };
+        drop(state);
         waiting.cancellation.cancel();
         let error = CallError::Unanswered { method: waiting.method.into_owned() };
         respond(&mut *waiting.answer, call, Outcome::Refused(Box::new(error)));
