@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use remote_protocol::call::{CallError, Outcome, Release, Request};
-use remote_protocol::id::{CallId, LentId};
+use remote_protocol::id::{CallId, FrameId, LentId};
 use remote_protocol::limits::REVOKED;
 use remote_protocol::payload::{Encoding, Location, Reference};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
@@ -422,6 +422,11 @@ impl MadeCallback {
 
     pub(crate) const fn location(&self) -> &Location<'static> {
         &self.made_at
+    }
+
+    /// The frame whose context it ends with.
+    pub(crate) fn frame(&self) -> Option<FrameId> {
+        self.life.frame()
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -24,7 +24,7 @@ pub trait ChildExt {
 impl ChildExt for Child {
     fn remote(&self) -> Context {
         let extension = self.process_extension(|| Extension::new(self));
-        let kept = self.extension(|| ContextExtension::new(&extension.0));
+        let kept = self.extension(|| ContextExtension::new(&extension.0, Life::default()));
         Context::new(self.clone(), Rc::clone(&extension.0), Arc::clone(&kept.life))
     }
 }
@@ -60,7 +60,7 @@ impl FrameExt for Frame {
     fn remote(&self) -> Context {
         let child = self.child();
         let extension = child.process_extension(|| Extension::new(&child));
-        let kept = self.extension(|| ContextExtension::new(&extension.0));
+        let kept = self.extension(|| ContextExtension::new(&extension.0, Life::of_frame(self.id())));
         Context::new(child, Rc::clone(&extension.0), Arc::clone(&kept.life)).of_frame(self.id())
     }
 }
@@ -72,8 +72,8 @@ struct ContextExtension {
 }
 
 impl ContextExtension {
-    fn new(closures: &Rc<Closures>) -> Self {
-        Self { life: Arc::default(), closures: Rc::clone(closures) }
+    fn new(closures: &Rc<Closures>, life: Life) -> Self {
+        Self { life: Arc::new(life), closures: Rc::clone(closures) }
     }
 }
 

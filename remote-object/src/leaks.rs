@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use remote_protocol::id::FrameId;
 use remote_protocol::payload::Location;
 use serde::Serialize;
 
@@ -43,6 +44,8 @@ pub struct CallbackLeaks {
     pub dead: usize,
     /// Where in the child's source they were made, `file:line:column`.
     pub made_at: String,
+    /// The frame whose context they end with; `None` where it is the loader's.
+    pub frame: Option<String>,
     /// The method they were passed to first.
     pub passed_to: String,
     /// How long ago the oldest of them came.
@@ -78,9 +81,13 @@ impl fmt::Display for Leaks {
         }
         for ProcessLeaks { pid, callbacks, objects, .. } in &self.processes {
             writeln!(f, "process {pid}:")?;
-            for CallbackLeaks { count, dead, made_at, passed_to, oldest } in callbacks {
+            for CallbackLeaks { count, dead, made_at, frame, passed_to, oldest } in callbacks {
                 let s = if *count == 1 { "" } else { "s" };
-                write!(f, "  {count} callback{s} made at {made_at}, passed to {passed_to}")?;
+                write!(f, "  {count} callback{s} made at {made_at}")?;
+                if let Some(frame) = frame {
+                    write!(f, " for frame {frame}")?;
+                }
+                write!(f, ", passed to {passed_to}")?;
                 if *dead > 0 {
                     write!(f, ", {dead} dead")?;
                 }
@@ -161,16 +168,26 @@ impl Place {
     }
 }
 
+/// What is counted together of callbacks: where they were made, for which frame, and what they were passed to.
+type Made = (String, Option<String>, String);
+
 /// What one process has, before it is grouped.
 #[derive(Default)]
 pub(crate) struct Census {
-    callbacks: BTreeMap<(String, String), (usize, usize, Instant)>,
+    callbacks: BTreeMap<Made, (usize, usize, Instant)>,
     objects: BTreeMap<(String, String), (usize, Instant)>,
 }
 
 impl Census {
-    pub(crate) fn add_callback(&mut self, place: &Place, via: &Via, since: Instant, dead: bool) {
-        let key = (place.made_at.to_string(), via.to_string());
+    pub(crate) fn add_callback(
+        &mut self,
+        place: &Place,
+        frame: Option<FrameId>,
+        via: &Via,
+        since: Instant,
+        dead: bool,
+    ) {
+        let key = (place.made_at.to_string(), frame.map(|frame| frame.to_string()), via.to_string());
         let (count, all_dead, oldest) = self.callbacks.entry(key).or_insert((0, 0, since));
         *count += 1;
         *all_dead += usize::from(dead);
@@ -188,9 +205,9 @@ impl Census {
         if self.callbacks.is_empty() && self.objects.is_empty() {
             return None;
         }
-        let callbacks = self.callbacks.into_iter().map(|((made_at, passed_to), (count, dead, oldest))| {
+        let callbacks = self.callbacks.into_iter().map(|((made_at, frame, passed_to), (count, dead, oldest))| {
             let oldest = now.saturating_duration_since(oldest);
-            CallbackLeaks { count, dead, made_at, passed_to, oldest }
+            CallbackLeaks { count, dead, made_at, frame, passed_to, oldest }
         });
         let objects = self.objects.into_iter().map(|((interface, lent_by), (count, oldest))| {
             let oldest = now.saturating_duration_since(oldest);

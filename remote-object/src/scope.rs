@@ -262,18 +262,20 @@ pub(crate) fn receive_arrival(index: u32) -> Result<Arrival, String> {
 /// `known` says how the sender has to call it; whoever gets it dynamically does not know its type.
 pub(crate) fn send_callback(callback: &AnyCallback, known: Encoding) -> Result<value::Reference, String> {
     send(ReferenceKind::Function, |receiver, form, _| {
-        let (id, made_at) = match (receiver, callback) {
+        let (id, frame, made_at) = match (receiver, callback) {
             (Receiver::Parent(_), _) if (known, form) == (Encoding::Dynamic, Encoding::Typed) => {
                 return Err("a callback that arrived dynamically is passed on dynamically".to_owned());
             }
-            (Receiver::Parent(calling), AnyCallback::Made(made)) => (calling.lend(made)?, made.location().clone()),
+            (Receiver::Parent(calling), AnyCallback::Made(made)) => {
+                (calling.lend(made)?, made.frame(), made.location().clone())
+            }
             (Receiver::Parent(_), AnyCallback::Held(_)) => return Err("this callback is another process's".to_owned()),
             (Receiver::Child(..), _) => {
                 return Err("a callback cannot be sent to a child: children make them".to_owned());
             }
-            (Receiver::Local, callback) => (NO_ID, callback.made_at().clone()),
+            (Receiver::Local, callback) => (NO_ID, None, callback.made_at().clone()),
         };
-        Ok((Reference::Callback { id, made_at }, Some(Arrival::Callback(callback.clone(), known))))
+        Ok((Reference::Callback { id, frame, made_at }, Some(Arrival::Callback(callback.clone(), known))))
     })
 }
 
@@ -292,10 +294,10 @@ pub(crate) fn send_function(function: &AnyFunction, known: Encoding) -> Result<v
                 return Err("a function that arrived dynamically is passed on dynamically".to_owned());
             }
             (Receiver::Parent(calling), AnyFunction::Made(made)) => {
-                Reference::Function { id: calling.lend(made)?, made_at }
+                Reference::Function { id: calling.lend(made)?, frame: made.frame(), made_at }
             }
             (Receiver::Parent(_), AnyFunction::Held(_)) => return Err("this function is another process's".to_owned()),
-            (Receiver::Local, _) => Reference::Function { id: NO_ID, made_at },
+            (Receiver::Local, _) => Reference::Function { id: NO_ID, frame: None, made_at },
         };
         Ok((reference, Some(Arrival::Function(function.clone(), known))))
     })

@@ -231,7 +231,7 @@ impl Serving {
         let callbacks: Vec<_> = tables.callbacks.iter().collect();
         drop(tables);
         for held in &callbacks {
-            census.add_callback(&held.place, &held.via, held.since, !held.is_alive());
+            census.add_callback(&held.place, held.frame, &held.via, held.since, !held.is_alive());
         }
         census.leaks(self.process.pid(), self.process.serial(), Instant::now())
     }
@@ -252,11 +252,11 @@ impl Serving {
                 let memory = self.memory(id).ok_or_else(|| format!("there is no buffer {id} for this process"))?;
                 Ok(Arrival::Buffer(RemoteBuffer::here(memory)))
             }
-            Reference::Callback { id, made_at } => {
-                Ok(Arrival::Callback(AnyCallback::Held(self.hold(id, made_at, via, false)?), Encoding::Typed))
+            Reference::Callback { id, frame, made_at } => {
+                Ok(Arrival::Callback(AnyCallback::Held(self.hold(id, frame, made_at, via, false)?), Encoding::Typed))
             }
-            Reference::Function { id, made_at } => {
-                Ok(Arrival::Function(AnyFunction::Held(self.hold(id, made_at, via, true)?), Encoding::Typed))
+            Reference::Function { id, frame, made_at } => {
+                Ok(Arrival::Function(AnyFunction::Held(self.hold(id, frame, made_at, via, true)?), Encoding::Typed))
             }
             Reference::Returning { result, made_at } => {
                 let returning =
@@ -272,6 +272,7 @@ impl Serving {
     fn hold(
         self: &Arc<Self>,
         id: LentId,
+        frame: Option<FrameId>,
         made_at: Location<'_>,
         via: &Via,
         returns: bool,
@@ -290,6 +291,7 @@ impl Serving {
             many = place.add();
             HeldCallback {
                 id,
+                frame,
                 place,
                 via: via.clone(),
                 since: Instant::now(),
@@ -564,6 +566,8 @@ type Arrived = Result<Result<Returned, String>, CallError>;
 /// A callback or function of a child.
 pub(crate) struct HeldCallback {
     id: LentId,
+    /// The frame whose context it ends with, as the child says.
+    frame: Option<FrameId>,
     place: Arc<Place>,
     via: Via,
     since: Instant,

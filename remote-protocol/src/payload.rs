@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::CowBytes;
-use crate::id::LentId;
+use crate::id::{FrameId, LentId};
 use crate::limits::NAME_BYTES;
 
 /// What an event, an argument list, a result or an error consists of on the wire.
@@ -58,6 +58,8 @@ pub enum Reference<'a> {
     Callback {
         /// The callback.
         id: LentId,
+        /// The frame whose context it ends with, if it is not the loader's.
+        frame: Option<FrameId>,
         /// Where in the child's source it was made.
         #[serde(borrow)]
         made_at: Location<'a>,
@@ -66,6 +68,8 @@ pub enum Reference<'a> {
     Function {
         /// The function.
         id: LentId,
+        /// The frame whose context it ends with, if it is not the loader's.
+        frame: Option<FrameId>,
         /// Where in the child's source it was made.
         #[serde(borrow)]
         made_at: Location<'a>,
@@ -101,8 +105,8 @@ impl Reference<'_> {
                 let interfaces = interfaces.into_iter().map(|interface| Cow::Owned(interface.into_owned())).collect();
                 Reference::ObjectOf { id, interfaces }
             }
-            Self::Callback { id, made_at } => Reference::Callback { id, made_at: made_at.into_owned() },
-            Self::Function { id, made_at } => Reference::Function { id, made_at: made_at.into_owned() },
+            Self::Callback { id, frame, made_at } => Reference::Callback { id, frame, made_at: made_at.into_owned() },
+            Self::Function { id, frame, made_at } => Reference::Function { id, frame, made_at: made_at.into_owned() },
             Self::Returning { result, made_at } => Reference::Returning {
                 result: CowBytes(Cow::Owned(result.0.into_owned())),
                 made_at: made_at.into_owned(),

@@ -77,7 +77,10 @@ fn arrive(service: &ProcessService) -> Callback<()> {
     let made_at = Location { file: "src/remote.rs".into(), line: 3, column: 5 };
     let mut arrivals = service
         .0
-        .arrive(vec![Reference::Callback { id: ID, made_at }], &Via::Method("Window".into(), "on_close".into()))
+        .arrive(
+            vec![Reference::Callback { id: ID, frame: None, made_at }],
+            &Via::Method("Window".into(), "on_close".into()),
+        )
         .unwrap();
     let Some(Arrival::Callback(callback, form)) = arrivals.pop() else { panic!("a callback arrived") };
     Callback::new(callback, form)
@@ -90,7 +93,8 @@ const ID: LentId = LentId { slot: 1, generation: 0 };
 fn a_place_is_kept_in_short() {
     let (_told, service) = served();
     let made_at = Location { file: "x".repeat(1 << 20).into(), line: 3, column: 5 };
-    let arrivals = service.0.arrive(vec![Reference::Function { id: ID, made_at }], &Via::unknown()).unwrap();
+    let arrivals =
+        service.0.arrive(vec![Reference::Function { id: ID, frame: None, made_at }], &Via::unknown()).unwrap();
     let Some(Arrival::Function(function, _)) = arrivals.first() else { panic!("a function arrived") };
     assert_eq!(function.made_at().file.len(), remote_protocol::limits::NAME_BYTES);
 }
@@ -176,7 +180,7 @@ impl tracing::Subscriber for Warnings {
 fn made_at(service: &ProcessService, slot: u32, line: u32) -> Callback<String> {
     let id = LentId { slot, generation: 0 };
     let made_at = Location { file: "src/remote.rs".into(), line, column: 5 };
-    let references = vec![Reference::Callback { id, made_at }];
+    let references = vec![Reference::Callback { id, frame: None, made_at }];
     let mut arrivals = service.0.arrive(references, &Via::Method("Window".into(), "on_close".into())).unwrap();
     let Some(Arrival::Callback(callback, form)) = arrivals.pop() else { panic!("a callback arrived") };
     Callback::new(callback, form)

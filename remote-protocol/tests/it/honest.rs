@@ -197,8 +197,8 @@ fn references() -> Payload<'static> {
     let described = Reference::ObjectOf { id: OBJECT, interfaces: vec!["Greeter".into(), "Speaker".into()] };
     let references = vec![
         Reference::Object(OBJECT),
-        Reference::Callback { id: OBJECT, made_at: made_at.clone() },
-        Reference::Function { id: OBJECT, made_at: made_at.clone() },
+        Reference::Callback { id: OBJECT, frame: None, made_at: made_at.clone() },
+        Reference::Function { id: OBJECT, frame: Some(FRAME), made_at: made_at.clone() },
         Reference::Returning { result: bytes(&42_u32).bytes, made_at },
         described,
         Reference::Buffer { id: OBJECT, length: 1 << 40, copy: None },

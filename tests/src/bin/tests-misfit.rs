@@ -105,7 +105,7 @@ impl Liar {
         let made_at = Location { file: "liar.rs".into(), line: 1, column: 2 };
         let arguments = Payload {
             bytes: CowBytes(encode(&Value::List(vec![Value::Function(0), Value::I64(20_000)])).into()),
-            references: vec![Reference::Function { id: function, made_at }],
+            references: vec![Reference::Function { id: function, frame: None, made_at }],
         };
         let method = Selector::Named { name: "attempt".into(), access: Access::Call };
         self.request(None, Request::Method { object: *mill, method, arguments });

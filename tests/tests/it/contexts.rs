@@ -220,24 +220,28 @@ every_transport! {
         let objects = Objects::served(setup.parent());
         setup.require("contexts");
         let children = [setup.spawn(), setup.spawn()];
-        for child in &children {
+        let frames = children.each_ref().map(|child| {
             let frame: FrameId = ask(child, "new frame", &());
             ask::<(), _>(child, "add of frame", &(frame, "page"));
             ask::<(), _>(child, "add of loader", "loader");
             ask::<(), _>(child, "reload", &frame);
-        }
+            frame
+        });
         let leaks = objects.exports.leaks();
         assert_eq!(leaks.processes.len(), 2, "{leaks}");
-        for (leaks, child) in leaks.processes.iter().zip(&children) {
-            assert_eq!((leaks.pid, leaks.serial), (child.id().pid(), child.id().serial()));
-            let [callbacks] = &leaks.callbacks[..] else { panic!("{leaks:?}") };
-            assert_eq!((callbacks.count, callbacks.dead, &*callbacks.passed_to), (2, 1, "Bell::add"));
-            assert!(callbacks.made_at.contains("modules/contexts.rs:"), "{callbacks:?}");
+        for ((of_process, child), frame) in leaks.processes.iter().zip(&children).zip(frames) {
+            assert_eq!((of_process.pid, of_process.serial), (child.id().pid(), child.id().serial()));
+            let [of_loader, of_frame] = &of_process.callbacks[..] else { panic!("{of_process:?}") };
+            assert_eq!((of_loader.count, of_loader.dead, &of_loader.frame), (1, 0, &None));
+            assert_eq!((of_frame.count, of_frame.dead, &of_frame.frame), (1, 1, &Some(frame.to_string())));
+            assert_eq!([&*of_loader.passed_to, &*of_frame.passed_to], ["Bell::add"; 2]);
+            assert!(of_frame.made_at.contains("modules/contexts.rs:"), "{of_frame:?}");
+            let text = format!("1 callback made at {} for frame {frame}, passed to Bell::add, 1 dead", of_frame.made_at);
+            assert!(leaks.to_string().contains(&text), "{leaks}");
             let snapshot = setup.parent().snapshot();
-            let process = snapshot.processes.iter().find(|process| process.serial == leaks.serial).unwrap();
-            assert_eq!(process.callbacks[&callbacks.made_at], 2);
+            let process = snapshot.processes.iter().find(|process| process.serial == of_process.serial).unwrap();
+            assert_eq!(process.callbacks[&of_frame.made_at], 2);
         }
-        assert!(leaks.to_string().contains("2 callbacks made at"), "{leaks}");
         objects.bell.listeners.lock().unwrap().clear();
         children[0].close();
         children[0].wait(PATIENCE).expect("it goes");
