@@ -3,38 +3,15 @@
 use std::fs;
 
 use remote_object::CallError;
-use remote_parent::Transport;
 use tests::buffers::{noise, served};
 use tests::gate::Gate;
 
-use crate::harness::{PATIENCE, Setup, ask, every_transport, heard, try_ask};
+use crate::harness::{PATIENCE, Setup, ask, every_transport, everywhere, heard, try_ask};
 
-/// One test in the main process's own modules, and one with each transport.
-macro_rules! everywhere {
-    ($($(#[$attribute:meta])* $name:ident)+) => {$(
-        $(#[$attribute])*
-        mod $name {
-            use super::*;
-
-            #[test]
-            fn main_process() {
-                let setup = Setup::new(module_path!(), Transport::Memory);
-                let _exports = served(setup.parent());
-                setup.require("buffers");
-                ask::<(), _>(&setup.main(), "buffer body", stringify!($name));
-            }
-
-            #[test]
-            fn memory() {
-                in_a_child(&Setup::new(module_path!(), Transport::Memory), stringify!($name));
-            }
-
-            #[test]
-            fn ipc() {
-                in_a_child(&Setup::new(module_path!(), Transport::Ipc), stringify!($name));
-            }
-        }
-    )+};
+fn in_the_main_process(setup: &Setup, name: &str) {
+    let _exports = served(setup.parent());
+    setup.require("buffers");
+    ask::<(), _>(&setup.main(), "buffer body", name);
 }
 
 fn in_a_child(setup: &Setup, name: &str) {

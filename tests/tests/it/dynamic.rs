@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use remote_object::{CallError, RemoteObject};
-use remote_parent::{ProcessError, Transport, Trouble};
+use remote_parent::{ProcessError, Trouble};
 use tests::dynamic::{BODIES, Stage, kit};
 use tests::mill::{Mill, Works};
 use tests::objects::Objects;
 
-use crate::harness::{Setup, ask, every_transport, heard};
+use crate::harness::{Setup, ask, every_transport, everywhere, heard};
 
 fn served(setup: &Setup) -> Objects {
     let objects = Objects::served(setup.parent());
@@ -20,8 +20,8 @@ fn served(setup: &Setup) -> Objects {
     objects
 }
 
-fn in_a_child(setup: Setup, name: &str) {
-    let objects = served(&setup);
+fn in_a_child(setup: &Setup, name: &str) {
+    let objects = served(setup);
     let child = setup.spawn();
     ask::<(), _>(&child, "dynamic body", name);
     // What it used has been given back.
@@ -30,53 +30,25 @@ fn in_a_child(setup: Setup, name: &str) {
     assert_eq!(objects.exports.alive().objects, 0);
 }
 
-/// One test on the objects themselves, one in the main process's own modules, and one with each transport.
-macro_rules! everywhere {
-    ($($(#[$attribute:meta])* $name:ident)+) => {$(
-        $(#[$attribute])*
-        mod $name {
-            use super::*;
+fn in_the_main_process(setup: &Setup, name: &str) {
+    let _objects = served(setup);
+    ask::<(), _>(&setup.main(), "dynamic body", name);
+}
 
-            #[test]
-            fn local() {
-                let objects = Objects::new();
-                let (_, body) = BODIES.iter().find(|(name, _)| *name == stringify!($name)).unwrap();
-                let stage = Stage {
-                    kit: kit().into(),
-                    workshop: objects.workshop.clone().into(),
-                    mirror: objects.mirror.clone().into(),
-                    failing: objects.failing.clone().into(),
-                };
-                body(stage).unwrap();
-            }
-
-            #[test]
-            fn main_process() {
-                let setup = Setup::new(module_path!(), Transport::Memory);
-                let _objects = served(&setup);
-                ask::<(), _>(&setup.main(), "dynamic body", stringify!($name));
-            }
-
-            #[test]
-            fn memory() {
-                in_a_child(Setup::new(module_path!(), Transport::Memory), stringify!($name));
-            }
-
-            #[test]
-            fn ipc() {
-                in_a_child(Setup::new(module_path!(), Transport::Ipc), stringify!($name));
-            }
-
-            #[cfg(target_os = "linux")]
-            #[test]
-            fn lane() {
-                in_a_child(Setup::new(module_path!(), Transport::Lane), stringify!($name));
-            }
-        }
-    )+};
+fn local(name: &str) {
+    let objects = Objects::new();
+    let (_, body) = BODIES.iter().find(|(body, _)| *body == name).unwrap();
+    let stage = Stage {
+        kit: kit().into(),
+        workshop: objects.workshop.clone().into(),
+        mirror: objects.mirror.clone().into(),
+        failing: objects.failing.clone().into(),
+    };
+    body(stage).unwrap();
 }
 
 everywhere! {
+    local;
     /// B2: methods, functions, constructors and properties of an object without a trait.
     members_of_every_kind_are_used_by_name
     /// B2: setting a property to a remote object stores the real object.

@@ -20,6 +20,39 @@ pub(crate) const CHILD: &str = env!("CARGO_BIN_EXE_tests-child");
 /// What is no proper child.
 pub(crate) const MISFIT: &str = env!("CARGO_BIN_EXE_tests-misfit");
 
+/// The tests of a module, one for each transport that joins processes.
+macro_rules! with_process_transports {
+    ($transport:ident => $test:expr) => {
+        #[test]
+        fn ipc() {
+            let $transport = remote_parent::Transport::Ipc;
+            $test
+        }
+
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn lane() {
+            let $transport = remote_parent::Transport::Lane;
+            $test
+        }
+    };
+}
+pub(crate) use with_process_transports;
+
+/// The tests of a module, one for each transport there is.
+macro_rules! with_transports {
+    ($transport:ident => $test:expr) => {
+        #[test]
+        fn memory() {
+            let $transport = remote_parent::Transport::Memory;
+            $test
+        }
+
+        $crate::harness::with_process_transports!($transport => $test);
+    };
+}
+pub(crate) use with_transports;
+
 /// One test with each transport.
 macro_rules! every_transport {
     ($($(#[$attribute:meta])* fn $name:ident($setup:ident) $body:block)+) => {$(
@@ -29,21 +62,7 @@ macro_rules! every_transport {
 
             fn body($setup: $crate::harness::Setup) $body
 
-            #[test]
-            fn memory() {
-                body($crate::harness::Setup::new(module_path!(), remote_parent::Transport::Memory));
-            }
-
-            #[test]
-            fn ipc() {
-                body($crate::harness::Setup::new(module_path!(), remote_parent::Transport::Ipc));
-            }
-
-            #[cfg(target_os = "linux")]
-            #[test]
-            fn lane() {
-                body($crate::harness::Setup::new(module_path!(), remote_parent::Transport::Lane));
-            }
+            $crate::harness::with_transports!(transport => body($crate::harness::Setup::new(module_path!(), transport)));
         }
     )+};
 }
@@ -58,20 +77,50 @@ macro_rules! every_process_transport {
 
             fn body($transport: remote_parent::Transport) $body
 
-            #[test]
-            fn ipc() {
-                body(remote_parent::Transport::Ipc);
-            }
-
-            #[cfg(target_os = "linux")]
-            #[test]
-            fn lane() {
-                body(remote_parent::Transport::Lane);
-            }
+            $crate::harness::with_process_transports!(transport => body(transport));
         }
     )+};
 }
 pub(crate) use every_process_transport;
+
+/// For each of some bodies that the children of the tests have by name: one test in the main process's own modules, and one with each
+/// transport; after `local;` one with the objects themselves, too. What asks for them says how: `local`, `in_the_main_process` and
+/// `in_a_child`.
+macro_rules! everywhere {
+    (@elsewhere $name:ident) => {
+        #[test]
+        fn main_process() {
+            let setup = $crate::harness::Setup::new(module_path!(), remote_parent::Transport::Memory);
+            in_the_main_process(&setup, stringify!($name));
+        }
+
+        $crate::harness::with_transports!(transport => {
+            in_a_child(&$crate::harness::Setup::new(module_path!(), transport), stringify!($name));
+        });
+    };
+    (local; $($(#[$attribute:meta])* $name:ident)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn local() {
+                super::local(stringify!($name));
+            }
+
+            everywhere!(@elsewhere $name);
+        }
+    )+};
+    ($($(#[$attribute:meta])* $name:ident)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            everywhere!(@elsewhere $name);
+        }
+    )+};
+}
+pub(crate) use everywhere;
 
 /// A parent whose children are all connected by one transport. Dropped, it closes the parent, which has to succeed.
 pub(crate) struct Setup {

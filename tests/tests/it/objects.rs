@@ -3,56 +3,26 @@
 use std::sync::Arc;
 
 use remote_object::{CallError, ExportError, Exports};
-use remote_parent::Transport;
 use tests::bodies::{BODIES, Stage};
 use tests::interfaces::{Item, Workshop};
 use tests::objects::{Objects, this_thread};
 
-use crate::harness::{Setup, ask, every_transport, try_ask};
+use crate::harness::{Setup, ask, every_transport, everywhere, try_ask};
 
-/// One test on the objects themselves, one in the main process's own modules, and one with each transport.
-macro_rules! everywhere {
-    ($($(#[$attribute:meta])* $name:ident)+) => {$(
-        $(#[$attribute])*
-        mod $name {
-            use super::*;
-
-            #[test]
-            fn local() {
-                let objects = Objects::new();
-                let Objects { workshop, mirror, failing, shapes, .. } = &objects;
-                let (_, body) = BODIES.iter().find(|(name, _)| *name == stringify!($name)).unwrap();
-                body(Stage { workshop: &**workshop, mirror: &**mirror, failing: &**failing, shapes: &**shapes }).unwrap();
-            }
-
-            #[test]
-            fn main_process() {
-                let setup = Setup::new(module_path!(), Transport::Memory);
-                let _objects = Objects::served(setup.parent());
-                setup.require("objects");
-                ask::<(), _>(&setup.main(), "body", stringify!($name));
-            }
-
-            #[test]
-            fn memory() {
-                in_a_child(Setup::new(module_path!(), Transport::Memory), stringify!($name));
-            }
-
-            #[test]
-            fn ipc() {
-                in_a_child(Setup::new(module_path!(), Transport::Ipc), stringify!($name));
-            }
-
-            #[cfg(target_os = "linux")]
-            #[test]
-            fn lane() {
-                in_a_child(Setup::new(module_path!(), Transport::Lane), stringify!($name));
-            }
-        }
-    )+};
+fn in_the_main_process(setup: &Setup, name: &str) {
+    let _objects = Objects::served(setup.parent());
+    setup.require("objects");
+    ask::<(), _>(&setup.main(), "body", name);
 }
 
-fn in_a_child(setup: Setup, name: &str) {
+fn local(name: &str) {
+    let objects = Objects::new();
+    let Objects { workshop, mirror, failing, shapes, .. } = &objects;
+    let (_, body) = BODIES.iter().find(|(body, _)| *body == name).unwrap();
+    body(Stage { workshop: &**workshop, mirror: &**mirror, failing: &**failing, shapes: &**shapes }).unwrap();
+}
+
+fn in_a_child(setup: &Setup, name: &str) {
     let objects = Objects::served(setup.parent());
     setup.require("objects");
     let child = setup.spawn();
@@ -64,6 +34,7 @@ fn in_a_child(setup: Setup, name: &str) {
 }
 
 everywhere! {
+    local;
     /// B4: what calls carry arrives unchanged, in both directions.
     values_of_all_kinds_travel_unchanged
     /// B4: NaNs keep their sign and their payload.

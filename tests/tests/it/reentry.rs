@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use remote_parent::{DetachReason, EmitError, FrameOptions, Process, ProcessId, Transport};
 
-use crate::harness::{Events, PATIENCE, Setup, Watchdog, ask, every_transport, heard, sync};
+use crate::harness::{Events, PATIENCE, Setup, Watchdog, ask, every_transport, heard, sync, with_transports};
 
 /// What a listener has at hand.
 struct Stage {
@@ -145,21 +145,9 @@ macro_rules! listeners_may {
 
             fn action($stage: &Arc<Stage>, $process: &Process) $body
 
-            #[test]
-            fn memory() {
-                PLACES.iter().for_each(|place| place.act(stringify!($name), Transport::Memory, action));
-            }
-
-            #[test]
-            fn ipc() {
-                PLACES.iter().for_each(|place| place.act(stringify!($name), Transport::Ipc, action));
-            }
-
-            #[cfg(target_os = "linux")]
-            #[test]
-            fn lane() {
-                PLACES.iter().for_each(|place| place.act(stringify!($name), Transport::Lane, action));
-            }
+            with_transports!(transport => {
+                PLACES.iter().for_each(|place| place.act(stringify!($name), transport, action));
+            });
         }
     )+};
 }
