@@ -156,9 +156,7 @@ impl Core {
 
     pub(crate) fn emit(&self, event: Event<'_>) -> Result<(), EmitError> {
         let patience = self.deadline();
-        let now = Instant::now();
-        // A time that is too far away for the clock is as good as the default.
-        let deadline = now.checked_add(patience).unwrap_or(now + limits::CALL);
+        let deadline = limits::deadline(Instant::now(), patience);
         loop {
             let admitted = self.session.borrow_mut().admit(&event);
             let full = match admitted {

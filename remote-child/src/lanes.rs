@@ -10,10 +10,9 @@ use remote_protocol::call::{self, Call, Outcome, Release, Request};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{CallId, LaneId, LentId};
-use remote_protocol::limits::{CALL, LANES, RECORD_BYTES};
+use remote_protocol::limits::{self, LANES, RECORD_BYTES};
 use remote_protocol::link::{Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
-use remote_protocol::payload::Reference;
 use remote_protocol::record::Budget;
 use remote_protocol::releases::{Due, Releases};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
@@ -345,9 +344,7 @@ impl Caller for Lanes {
         within: Duration,
         take: &mut dyn FnMut(Outcome<'_>),
     ) -> Result<(), CallFailure> {
-        let now = Instant::now();
-        // A time that is too far away for the clock is as good as the default.
-        let deadline = now.checked_add(within).unwrap_or(now + CALL);
+        let deadline = limits::deadline(Instant::now(), within);
         let id = self.next_call();
         let core = Core::of_this_thread(self);
         let during = core.as_ref().and_then(|core| core.nesting.invocation());
@@ -473,20 +470,11 @@ impl CallLane {
 fn is_long(message: &ToParent<'_>) -> bool {
     match message {
         ToParent::Object(call::ToParent::Call(Call { request: Request::Method { arguments, .. }, .. })) => {
-            let mut bytes = arguments.references.len().saturating_mul(REFERENCE_BYTES);
-            for reference in &arguments.references {
-                if let Reference::Returning { result, .. } = reference {
-                    bytes = bytes.saturating_add(result.0.len());
-                }
-            }
-            arguments.bytes.0.len().saturating_add(bytes) > RECORD_BYTES / 2
+            arguments.weight() > RECORD_BYTES / 2
         }
         _ => false,
     }
 }
-
-/// More than a reference takes, its place in the source included.
-const REFERENCE_BYTES: usize = 512;
 
 /// What a message that was not sent means to a call.
 fn failure(error: OutletError) -> CallFailure {

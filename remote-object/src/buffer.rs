@@ -4,12 +4,12 @@ use std::io;
 use std::ops::{Bound, Deref, DerefMut, RangeBounds};
 use std::sync::Arc;
 
-use remote_protocol::call::{CallError, Outcome, Request};
+use remote_protocol::call::{CallError, Request};
 use remote_protocol::id::LentId;
 use remote_protocol::limits::BUFFER_PIECE_BYTES;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::calling::Calling;
+use crate::calling::{Calling, done};
 use crate::invocation::Invocation;
 use crate::members::Members;
 use crate::object::{Key, Object, Wanted, address};
@@ -434,19 +434,16 @@ impl HeldBuffer {
         let request = Request::Read { buffer: self.id, offset: offset as u64, length: length as u64 };
         // The bytes have to be there until the parent has come to it.
         let kept = || vec![Arrival::Buffer(buffer.clone())];
-        self.calling.request(request, kept, READ, |outcome| match outcome {
-            Outcome::Done(piece) if piece.bytes.0.len() == length && piece.references.is_empty() => {
-                take(&piece.bytes.0);
-                Ok(())
+        self.calling.request(request, kept, READ, |outcome| {
+            // Bytes refer to nothing; what they refer to all the same is given back.
+            let (outcome, _arrivals) = self.calling.receive(outcome);
+            let piece = done(outcome)?.bytes.0;
+            if piece.len() != length {
+                let reason = format!("expected {length} bytes, found {}", piece.len());
+                return Err(CallError::Result { method: READ.to_owned(), reason });
             }
-            Outcome::Done(piece) => {
-                // Nobody looks at them, so they are given back.
-                drop(self.calling.arrive(piece.references));
-                let reason = format!("expected {length} bytes, found {}", piece.bytes.0.len());
-                Err(CallError::Result { method: READ.to_owned(), reason })
-            }
-            Outcome::Failed { report, .. } => Err(CallError::Failed(*report)),
-            Outcome::Refused(error) => Err(*error),
+            take(&piece);
+            Ok(())
         })?
     }
 }

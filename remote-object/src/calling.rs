@@ -11,7 +11,7 @@ use std::time::Duration;
 use remote_protocol::call::{CallError, Outcome, Release, Request};
 use remote_protocol::id::{CallId, FrameId, LentId};
 use remote_protocol::limits::REVOKED;
-use remote_protocol::payload::{Encoding, Location, Reference};
+use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 
 use crate::buffer::{HeldBuffer, RemoteBuffer};
@@ -268,6 +268,15 @@ impl Calling {
 
 /// The result of a function, encoded, and what it refers to.
 pub(crate) type Returned = (Vec<u8>, Vec<Arrival>);
+
+/// What a call gave, or the error that any caller can read.
+pub(crate) fn done(outcome: Outcome<'_>) -> Result<Payload<'_>, CallError> {
+    match outcome {
+        Outcome::Done(payload) => Ok(payload),
+        Outcome::Failed { report, .. } => Err(CallError::Failed(*report)),
+        Outcome::Refused(error) => Err(*error),
+    }
+}
 
 /// Why a request has no outcome.
 pub(crate) struct RequestFailure {

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::callback::{AnyCallback, Callback};
-use crate::calling::{Calling, MadeCallback, Returned};
+use crate::calling::{Calling, MadeCallback, Returned, done};
 use crate::dynamic::{Place, RemoteObject};
 use crate::exports::Server;
 use crate::function::{self, AnyFunction, Function};
@@ -237,13 +237,8 @@ impl Context {
         let name = root.to_string();
         let request = Request::Lookup { root, interface: interface.map(Into::into) };
         self.closures.calling.request(request, Vec::new, &name, |outcome| {
-            match self.closures.calling.receive(outcome) {
-                (Outcome::Done(payload), arrivals) => {
-                    take(payload, arrivals).map_err(|reason| CallError::Result { method: name.clone(), reason })
-                }
-                (Outcome::Failed { report, .. }, _) => Err(CallError::Failed(*report)),
-                (Outcome::Refused(error), _) => Err(*error),
-            }
+            let (outcome, arrivals) = self.closures.calling.receive(outcome);
+            take(done(outcome)?, arrivals).map_err(|reason| CallError::Result { method: name.clone(), reason })
         })?
     }
 

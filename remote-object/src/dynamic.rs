@@ -6,7 +6,7 @@ use remote_protocol::payload::Encoding;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::calling::{HeldProxy, typed_at};
+use crate::calling::{HeldProxy, done, typed_at};
 use crate::dynamic_object::DynamicObject;
 use crate::interface::Interface;
 use crate::invocation::{Arguments, Asker, Invocation, ReplyHere, ValueHere};
@@ -245,13 +245,10 @@ fn read<R: DeserializeOwned>(
     outcome: Outcome<'_>,
     arrivals: Result<Vec<Arrival>, String>,
 ) -> Result<R, CallError> {
-    match outcome {
-        Outcome::Done(payload) => arrivals
-            .and_then(|arrivals| scope::decode_owned(Encoding::Dynamic, &payload.bytes.0, arrivals))
-            .map_err(|reason| CallError::Result { method: label.to_owned(), reason }),
-        Outcome::Failed { report, .. } => Err(CallError::Failed(*report)),
-        Outcome::Refused(error) => Err(*error),
-    }
+    let payload = done(outcome)?;
+    arrivals
+        .and_then(|arrivals| scope::decode_owned(Encoding::Dynamic, &payload.bytes.0, arrivals))
+        .map_err(|reason| CallError::Result { method: label.to_owned(), reason })
 }
 
 /// Whether they are the same object, by the same interface.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use remote_protocol::call::CallError;
-use remote_protocol::limits::CALL;
+use remote_protocol::limits::{self, CALL};
 
 use crate::calling::{Answered, Started};
 use crate::interface::FromCallError;
@@ -171,7 +171,7 @@ impl<T, E: FromCallError> Promise<T, E> {
     pub fn wait(self) -> Result<T, E> {
         let (until, within) = match &self.source {
             Source::Ready(_) | Source::Taken => (Instant::now(), Duration::ZERO),
-            Source::Here(waiting) => (later(waiting.0.made, CALL), CALL),
+            Source::Here(waiting) => (limits::deadline(waiting.0.made, CALL), CALL),
             Source::Parent(call) => call.started.deadline(),
         };
         self.wait_until(until, within)
@@ -187,7 +187,7 @@ impl<T, E: FromCallError> Promise<T, E> {
     ///
     /// As [`wait`](Self::wait).
     pub fn wait_within(self, within: Duration) -> Result<T, E> {
-        self.wait_until(later(Instant::now(), within), within)
+        self.wait_until(limits::deadline(Instant::now(), within), within)
     }
 
     /// The answer, if it is there. It is given once.
@@ -351,11 +351,6 @@ impl<T, E> fmt::Debug for Reply<T, E> {
 
 const fn deadline(method: String, after: Duration) -> CallError {
     CallError::Deadline { method, after, waits: String::new() }
-}
-
-/// A time that is too far away for the clock is as good as the default.
-fn later(from: Instant, by: Duration) -> Instant {
-    from.checked_add(by).unwrap_or_else(|| from + CALL)
 }
 
 /// Wakes a task; its waker is the application's code.

@@ -1,6 +1,6 @@
 //! Limits, each with its reason. What can be configured is configured where it is used; these are the defaults.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest record. Smaller than what every transport can hand over in one piece: ipc-channel begins to split, and
 /// then to wait for its peer in the middle of a message, at about 200 KiB.
@@ -91,6 +91,12 @@ pub const START: Duration = Duration::from_secs(5);
 
 /// From sending a call to its return; also how long a child waits for a parent it has outrun.
 pub const CALL: Duration = Duration::from_secs(30);
+
+/// When so much time has passed; one that is too far away for the clock is as good as the default.
+#[must_use]
+pub fn deadline(now: Instant, within: Duration) -> Instant {
+    now.checked_add(within).unwrap_or_else(|| now + CALL)
+}
 
 /// How long something may lie unhandled in a process before it counts as unresponsive: longer than any healthy listener takes.
 pub const UNRESPONSIVE: Duration = Duration::from_secs(3);

@@ -30,6 +30,13 @@ impl Payload<'_> {
         Payload { bytes: CowBytes(Cow::Owned(bytes)), references: Vec::new() }
     }
 
+    /// What it takes on the wire: not less, and not much more.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let weights = self.references.iter().map(|reference| reference.copied().saturating_add(REFERENCE_BYTES));
+        weights.fold(self.bytes.0.len(), usize::saturating_add)
+    }
+
     /// The same payload, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> Payload<'static> {
@@ -142,6 +149,9 @@ impl Reference<'_> {
         }
     }
 }
+
+/// More than a reference takes, its place in the source included, beside what is copied with it.
+const REFERENCE_BYTES: usize = 512;
 
 /// A place in source code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use remote_protocol::call::{CallError, Outcome, Request};
 use remote_protocol::id::CallId;
-use remote_protocol::limits::{CALL, PROMISED_BYTES, PROMISED_CALLS};
-use remote_protocol::payload::Reference;
+use remote_protocol::limits::{self, PROMISED_BYTES, PROMISED_CALLS};
 
 use super::{Calling, RequestFailure, lock, unsent};
 use crate::promise::wake;
@@ -146,9 +145,7 @@ impl Calling {
     /// released on the same lane, and so later. `name` is for errors.
     pub(crate) fn start(self: &Arc<Self>, request: Request<'_>, name: &str) -> Result<Arc<Started>, RequestFailure> {
         let within = self.deadline();
-        let now = Instant::now();
-        // A time that is too far away for the clock is as good as the default.
-        let deadline = (now.checked_add(within).unwrap_or(now + CALL), within);
+        let deadline = (limits::deadline(Instant::now(), within), within);
         let bytes = bytes(&request);
         let mut promised = lock(&self.promised);
         let refused = |error| RequestFailure { error, sent: false };
@@ -230,18 +227,10 @@ impl Promised {
     }
 }
 
-/// What a request takes, roughly.
+/// What the arguments of a request take.
 fn bytes(request: &Request<'_>) -> usize {
     match request {
-        Request::Method { arguments, .. } => {
-            arguments.references.iter().fold(arguments.bytes.0.len(), |bytes, reference| {
-                let known = if let Reference::Returning { result, .. } = reference { result.0.len() } else { 0 };
-                bytes.saturating_add(REFERENCE_BYTES).saturating_add(known)
-            })
-        }
+        Request::Method { arguments, .. } => arguments.weight(),
         Request::Lookup { .. } | Request::Read { .. } => 0,
     }
 }
-
-/// More than a reference takes, its place in the source included.
-const REFERENCE_BYTES: usize = 512;

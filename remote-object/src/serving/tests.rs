@@ -1,9 +1,14 @@
+use std::time::Duration;
+
+use remote_protocol::call::Invoke;
 use remote_protocol::endpoint::OutletError;
-use remote_protocol::limits::{BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES, BUFFER_PIECE_BYTES};
+use remote_protocol::limits::{self, BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES, BUFFER_PIECE_BYTES, CALL};
+use remote_protocol::service::{ArrivedOutcome, NotifyError, RunError};
 
 use super::*;
-use crate::callback::Callback;
+use crate::callback::{Callback, CallbackError};
 use crate::promise::Promise;
+use crate::scope::Receiver;
 
 /// What a child was told.
 #[derive(Debug, Default)]
@@ -96,7 +101,7 @@ fn a_place_is_kept_in_short() {
     let arrivals =
         service.0.arrive(vec![Reference::Function { id: ID, frame: None, made_at }], &Via::unknown()).unwrap();
     let Some(Arrival::Function(function, _)) = arrivals.first() else { panic!("a function arrived") };
-    assert_eq!(function.made_at().file.len(), remote_protocol::limits::NAME_BYTES);
+    assert_eq!(function.made_at().file.len(), limits::NAME_BYTES);
 }
 
 /// B10
@@ -397,5 +402,5 @@ fn a_cancellation_may_come_before_the_promise() {
     assert_eq!(*refusals.0.lock().unwrap(), [CallId(7)]);
     // No room is lost.
     let rooms: Vec<_> = std::iter::from_fn(|| serving.room("ask").ok()).collect();
-    assert_eq!(rooms.len(), remote_protocol::limits::PROMISED_CALLS);
+    assert_eq!(rooms.len(), limits::PROMISED_CALLS);
 }
