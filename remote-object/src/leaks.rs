@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -62,7 +63,7 @@ pub struct ObjectLeaks {
     pub interface: String,
     /// The method, export, callback or function by which they were lent first.
     pub lent_by: String,
-    /// How long ago the oldest of them was lent.
+    /// How long ago the oldest of them was lent, to a tenth of a second.
     pub oldest: Duration,
 }
 
@@ -103,7 +104,7 @@ impl fmt::Display for Leaks {
 }
 
 /// By what something crossed the boundary first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Via {
     /// A method, as an argument or a result.
     Method(Cow<'static, str>, Cow<'static, str>),
@@ -140,6 +141,21 @@ pub(crate) struct Place {
     live: AtomicUsize,
     /// Past this many it is worth a warning.
     enough: AtomicUsize,
+}
+
+/// Only the same place is equal to it: what is held is counted there.
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Place {}
+
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::from_ref(self).hash(state);
+    }
 }
 
 impl Place {

@@ -12,7 +12,7 @@ use remote_protocol::call::{Call, CallError, Outcome, Release, Request, Return, 
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::id::{CallId, FrameId, LentId, ProcessId};
-use remote_protocol::limits::{BUFFER_BYTES, REVOKED};
+use remote_protocol::limits::REVOKED;
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Alive, Answer, ArrivedOutcome, Notify, Service};
 use remote_protocol::value::{self, ReferenceKind, Value};
@@ -24,16 +24,18 @@ use crate::exports::{self, FindFrame, Roots};
 use crate::function::{AnyFunction, Returning};
 use crate::invocation::{Arguments, Asker, Invocation};
 use crate::leaks::{Census, Place, ProcessLeaks, Via};
-use crate::object::{Key, Object, Wanted};
+use crate::object::{Object, Wanted};
 use crate::policy::{Access, Decision, Filters};
 use crate::scope::Arrival;
-use crate::table::{Arrivals, Held, Lent, LentError};
+use crate::table::Arrivals;
 use crate::waits::{self, Activity, UnderWay};
 
 mod held;
+mod tables;
 mod unanswered;
 
 pub(crate) use held::HeldCallback;
+use tables::{LentObject, Tables};
 pub(crate) use unanswered::Room;
 use unanswered::Unanswered;
 
@@ -55,24 +57,6 @@ pub(crate) struct Serving {
     closed: AtomicBool,
 }
 
-struct Tables {
-    objects: Lent<LentObject>,
-    /// Exactly the entries of `objects`.
-    ids: HashMap<Key, LentId>,
-    /// What `objects` weigh together.
-    weight: usize,
-    callbacks: Held<HeldCallback>,
-    /// Where the callbacks of `callbacks` were made.
-    places: HashMap<Location<'static>, Arc<Place>>,
-}
-
-/// An object, and what is known of how the child got it.
-struct LentObject {
-    object: Arc<dyn Object>,
-    via: Via,
-    since: Instant,
-}
-
 impl Serving {
     pub(crate) fn new(
         process: ProcessId,
@@ -81,20 +65,13 @@ impl Serving {
         child: Arc<dyn Notify>,
         limit: usize,
     ) -> Arc<Self> {
-        let tables = Tables {
-            objects: Lent::new(limit),
-            ids: HashMap::new(),
-            weight: 0,
-            callbacks: Held::default(),
-            places: HashMap::new(),
-        };
         Arc::new(Self {
             process,
             roots,
             frames,
             filters: Filters::default(),
             child,
-            tables: Mutex::new(tables),
+            tables: Mutex::new(Tables::new(limit)),
             limit,
             under_way: UnderWay::default(),
             unanswered: Unanswered::default(),
@@ -135,7 +112,7 @@ impl Serving {
 
     /// An object that this process has been lent.
     pub(crate) fn object(&self, id: LentId) -> Option<Arc<dyn Object>> {
-        self.tables().objects.get(id).map(|lent| Arc::clone(&lent.object))
+        self.tables().object(id).cloned()
     }
 
     /// Counts an object as lent: the same object, the same id.
@@ -144,29 +121,7 @@ impl Serving {
         if self.is_closed() {
             return Err("the process is gone".to_owned());
         }
-        let key = object.key();
-        let Tables { objects, ids, weight, .. } = &mut *tables;
-        let added = object.weight();
-        let (id, new) = match ids.get(&key) {
-            Some(id) => (*id, false),
-            None if added > BUFFER_BYTES.saturating_sub(*weight) => {
-                return Err(format!(
-                    "a buffer of {added} bytes, with {weight} bytes of buffers lent to the process: at most {BUFFER_BYTES} may be"
-                ));
-            }
-            None => {
-                let lent = LentObject { object, via: via.clone(), since: Instant::now() };
-                (objects.insert(lent).map_err(|error| error.to_string())?, true)
-            }
-        };
-        objects.lend(id).map_err(|error| error.to_string())?;
-        if new {
-            *weight += added;
-            ids.insert(key, id);
-            // Only the child can reach it by this id.
-            drop(objects.unkeep(id));
-        }
-        Ok(id)
+        tables.lend(object, via)
     }
 
     /// A method begins to be served; it ends when what this gives is dropped.
@@ -202,15 +157,15 @@ impl Serving {
     pub(crate) fn alive(&self) -> exports::Alive {
         let tables = self.tables();
         let callbacks = if self.is_closed() { 0 } else { tables.callbacks.len() };
-        exports::Alive { objects: tables.objects.len(), callbacks, buffer_bytes: tables.weight }
+        exports::Alive { objects: tables.len(), callbacks, buffer_bytes: tables.weight() }
     }
 
     /// The same by kind: objects by their interface, callbacks by where they were made.
     fn alive_by_kind(&self) -> Alive {
         let tables = self.tables();
         let mut objects: BTreeMap<&str, usize> = BTreeMap::new();
-        for lent in tables.objects.iter() {
-            *objects.entry(lent.object.interface()).or_default() += 1;
+        for object in tables.objects() {
+            *objects.entry(object.interface()).or_default() += 1;
         }
         let callbacks = tables.places.values().filter(|_| !self.is_closed());
         Alive {
@@ -226,9 +181,7 @@ impl Serving {
         }
         let mut census = Census::default();
         let tables = self.tables();
-        for lent in tables.objects.iter() {
-            census.add_object(lent.object.interface(), &lent.via, lent.since);
-        }
+        tables.add_objects(&mut census);
         // Dropped when the table is not locked any more: one of them may be the last.
         let callbacks: Vec<_> = tables.callbacks.iter().collect();
         drop(tables);
@@ -247,7 +200,7 @@ impl Serving {
         // Those before an invalid one are given back with the rest.
         let resolve = |reference| match reference {
             Reference::Object(id) | Reference::ObjectOf { id, .. } => {
-                let object = self.tables().objects.get(id).map(|lent| Arc::clone(&lent.object));
+                let object = self.tables().object(id).cloned();
                 object.map(Arrival::Object).ok_or_else(|| format!("there is no object {id} for this process"))
             }
             Reference::Buffer { id, .. } => {
@@ -322,7 +275,7 @@ impl Serving {
                 respond(answer, call.id, outcome);
             }
             Request::Method { object: id, method, arguments } => {
-                let object = self.tables().objects.get(id).map(|lent| Arc::clone(&lent.object));
+                let object = self.tables().object(id).cloned();
                 match object {
                     Some(object) => {
                         let Payload { bytes, references } = arguments;
@@ -413,19 +366,10 @@ impl Serving {
     fn release(&self, releases: &[Release]) -> Result<(), Abuse> {
         let mut tables = self.tables();
         let mut gone = Vec::new();
-        let mut release = |Release { id, count }: Release| {
-            let object = tables.objects.release(id, count).map_err(|error| {
-                let lent = if let LentError::TooMany { lent } = error { lent } else { 0 };
-                Abuse::Release { id, count, lent }
-            })?;
-            if let Some(object) = object {
-                tables.ids.remove(&object.object.key());
-                tables.weight -= object.object.weight();
-                gone.push(object);
-            }
+        let released = releases.iter().try_for_each(|one| {
+            gone.extend(tables.release(*one)?);
             Ok(())
-        };
-        let released = releases.iter().try_for_each(|one| release(*one));
+        });
         drop(tables);
         gone.into_iter().for_each(let_go);
         released
@@ -451,9 +395,7 @@ impl Serving {
     /// The objects, and how many references the child has to each.
     #[cfg(test)]
     pub(crate) fn lent(&self) -> BTreeMap<LentId, (Arc<dyn Object>, u32)> {
-        let tables = self.tables();
-        assert_eq!(tables.ids.len(), tables.objects.len());
-        tables.objects.entries().map(|(id, object, count, _)| (id, (Arc::clone(&object.object), count))).collect()
+        self.tables().lent()
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -523,9 +465,7 @@ impl Service for ProcessService {
     fn close(&self) {
         let mut tables = self.0.tables();
         self.0.closed.store(true, Ordering::Release);
-        let objects = tables.objects.drain();
-        tables.ids.clear();
-        tables.weight = 0;
+        let objects = tables.drain();
         drop(tables);
         self.0.unanswered.close();
         objects.into_iter().for_each(let_go);

@@ -6,9 +6,11 @@
 
 mod held;
 mod lent;
+mod unique;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use held::{Arrivals, Held};
 pub(crate) use lent::{Lent, LentError};
+pub(crate) use unique::{Keyed, Unique};

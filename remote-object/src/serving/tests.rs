@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use remote_protocol::call::Invoke;
 use remote_protocol::endpoint::OutletError;
-use remote_protocol::limits::{self, BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES, BUFFER_PIECE_BYTES, CALL};
+use remote_protocol::limits::{self, BUFFER_BYTES, BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES, BUFFER_PIECE_BYTES, CALL};
 use remote_protocol::service::{ArrivedOutcome, NotifyError, RunError};
 
 use super::*;

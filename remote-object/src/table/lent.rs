@@ -11,20 +11,45 @@ pub(crate) struct Lent<T> {
     limit: usize,
 }
 
+/// Small, for there may be a million.
 #[derive(Debug)]
 struct Slot<T> {
+    /// Present while `count` says that somebody can still reach it.
+    value: Option<T>,
     generation: u32,
-    entry: Option<Entry<T>>,
+    count: Count,
 }
 
-/// Present while `count` or `kept` says that somebody can still reach it.
-#[derive(Debug)]
-struct Entry<T> {
-    value: T,
-    /// References that the peer has, or that are on their way to it.
-    count: u32,
-    /// Whether this side can still send it.
-    kept: bool,
+/// References that the peer has, or that are on their way to it; and, in the highest bit, whether this side can still send it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count(u32);
+
+impl Count {
+    /// None, of something that this side keeps.
+    const KEPT: Self = Self(1 << 31);
+
+    const fn lent(self) -> u32 {
+        self.0 & !Self::KEPT.0
+    }
+
+    #[cfg(test)]
+    const fn is_kept(self) -> bool {
+        self.0 >= Self::KEPT.0
+    }
+
+    const fn unkept(self) -> Self {
+        Self(self.lent())
+    }
+
+    /// One more; `None` when no more can be counted.
+    const fn more(self) -> Option<Self> {
+        if self.lent() < Self::KEPT.0 - 1 { Some(Self(self.0 + 1)) } else { None }
+    }
+
+    /// So many less; `None` when there are not so many.
+    const fn less(self, count: u32) -> Option<Self> {
+        if count <= self.lent() { Some(Self(self.0 - count)) } else { None }
+    }
 }
 
 /// Why something cannot be lent, or an id is not a reference to it.
@@ -43,59 +68,68 @@ impl<T> Lent<T> {
         Self { slots: Vec::new(), free: Vec::new(), len: 0, limit }
     }
 
+    /// Whether there is room for one more.
+    pub(crate) const fn room(&self) -> Result<(), LentError> {
+        if self.len >= self.limit { Err(LentError::Full { limit: self.limit }) } else { Ok(()) }
+    }
+
     /// Adds something that this side keeps until [`unkeep`](Self::unkeep); nothing of it is lent yet.
     pub(crate) fn insert(&mut self, value: T) -> Result<LentId, LentError> {
-        if self.len >= self.limit {
-            return Err(LentError::Full { limit: self.limit });
-        }
-        let entry = Some(Entry { value, count: 0, kept: true });
+        self.room()?;
         self.len += 1;
-        if let Some(slot) = self.free.pop()
-            && let Some(vacant) = self.slots.get_mut(slot as usize)
+        if let Some(number) = self.free.pop()
+            && let Some(slot) = self.slots.get_mut(number as usize)
         {
-            vacant.entry = entry;
-            return Ok(LentId { slot, generation: vacant.generation });
+            (slot.value, slot.count) = (Some(value), Count::KEPT);
+            return Ok(LentId { slot: number, generation: slot.generation });
         }
         let slot = u32::try_from(self.slots.len()).map_err(|_| LentError::Full { limit: self.limit })?;
-        self.slots.push(Slot { generation: 0, entry });
+        self.slots.push(Slot { value: Some(value), generation: 0, count: Count::KEPT });
         Ok(LentId { slot, generation: 0 })
     }
 
     /// Counts one reference that is about to be sent.
     pub(crate) fn lend(&mut self, id: LentId) -> Result<(), LentError> {
-        let entry = self.entry(id)?;
-        entry.count = entry.count.checked_add(1).ok_or(LentError::TooMany { lent: entry.count })?;
+        let slot = self.slot(id)?;
+        let lent = slot.count.lent();
+        slot.count = slot.count.more().ok_or(LentError::TooMany { lent })?;
         Ok(())
     }
 
     /// Takes `count` references back; gives the value when nobody can reach it any more.
     pub(crate) fn release(&mut self, id: LentId, count: u32) -> Result<Option<T>, LentError> {
-        let entry = self.entry(id)?;
-        let lent = entry.count;
-        entry.count = lent.checked_sub(count).ok_or(LentError::TooMany { lent })?;
+        let slot = self.slot(id)?;
+        let lent = slot.count.lent();
+        slot.count = slot.count.less(count).ok_or(LentError::TooMany { lent })?;
         Ok(self.collect(id))
     }
 
     /// This side cannot send it any more; gives the value when nobody can reach it any more.
     pub(crate) fn unkeep(&mut self, id: LentId) -> Option<T> {
-        self.entry(id).ok()?.kept = false;
+        let slot = self.slot(id).ok()?;
+        slot.count = slot.count.unkept();
         self.collect(id)
     }
 
     pub(crate) fn get(&self, id: LentId) -> Option<&T> {
-        let slot = self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        slot.entry.as_ref().map(|entry| &entry.value)
+        self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?.value.as_ref()
+    }
+
+    /// What is in a slot now, and its id.
+    pub(crate) fn at(&self, number: u32) -> Option<(LentId, &T)> {
+        let slot = self.slots.get(number as usize)?;
+        Some((LentId { slot: number, generation: slot.generation }, slot.value.as_ref()?))
     }
 
     /// Whether the peer has references to it, or they are on their way.
     pub(crate) fn is_lent(&self, id: LentId) -> bool {
         let slot = self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation);
-        slot.and_then(|slot| slot.entry.as_ref()).is_some_and(|entry| entry.count > 0)
+        slot.is_some_and(|slot| slot.value.is_some() && slot.count.lent() > 0)
     }
 
     /// What is lent, or kept to be.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| slot.entry.as_ref()).map(|entry| &entry.value)
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -107,34 +141,34 @@ impl<T> Lent<T> {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (LentId, &T, u32, bool)> {
         let id = |slot: usize, generation| LentId { slot: u32::try_from(slot).unwrap(), generation };
         self.slots.iter().enumerate().filter_map(move |(number, slot)| {
-            let entry = slot.entry.as_ref()?;
-            Some((id(number, slot.generation), &entry.value, entry.count, entry.kept))
+            let value = slot.value.as_ref()?;
+            Some((id(number, slot.generation), value, slot.count.lent(), slot.count.is_kept()))
         })
     }
 
     /// Empties the table; nothing that was lent is valid any more.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         self.len = 0;
-        self.free.clear();
+        self.free = Vec::new();
         let slots = std::mem::take(&mut self.slots);
-        slots.into_iter().filter_map(|slot| slot.entry).map(|entry| entry.value).collect()
+        slots.into_iter().filter_map(|slot| slot.value).collect()
     }
 
-    fn entry(&mut self, id: LentId) -> Result<&mut Entry<T>, LentError> {
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation);
-        slot.and_then(|slot| slot.entry.as_mut()).ok_or(LentError::Unknown)
+    fn slot(&mut self, id: LentId) -> Result<&mut Slot<T>, LentError> {
+        let slot = self.slots.get_mut(id.slot as usize);
+        slot.filter(|slot| slot.generation == id.generation && slot.value.is_some()).ok_or(LentError::Unknown)
     }
 
     fn collect(&mut self, id: LentId) -> Option<T> {
         let slot = self.slots.get_mut(id.slot as usize)?;
-        let entry = slot.entry.take_if(|entry| entry.count == 0 && !entry.kept)?;
+        let value = slot.value.take_if(|_| slot.count == Count::default())?;
         self.len -= 1;
         // A slot whose generations are used up stays empty: an old id must never name something new.
         if let Some(generation) = slot.generation.checked_add(1) {
             slot.generation = generation;
             self.free.push(id.slot);
         }
-        Some(entry.value)
+        Some(value)
     }
 }
 
@@ -189,5 +223,19 @@ mod tests {
         assert_eq!(lent.release(id, 2), Err(LentError::TooMany { lent: 1 }));
         assert_eq!(lent.insert("other"), Err(LentError::Full { limit: 1 }));
         assert_eq!(lent.release(LentId { slot: 9, generation: 0 }, 1), Err(LentError::Unknown));
+    }
+
+    #[test]
+    fn counting_ends_before_it_says_something_else() {
+        let most = Count(Count::KEPT.0 - 1);
+        assert_eq!((most.more(), Count(u32::MAX).more()), (None, None));
+        assert_eq!((most.lent(), most.is_kept()), (i32::MAX.unsigned_abs(), false));
+        assert_eq!(Count(u32::MAX).less(most.lent()), Some(Count::KEPT));
+        assert_eq!((Count::KEPT.less(1), Count::KEPT.unkept()), (None, Count::default()));
+    }
+
+    #[test]
+    fn a_slot_is_no_larger_than_it_has_to_be() {
+        assert_eq!(size_of::<Slot<(Box<dyn Send>, u32, u32)>>(), 32);
     }
 }
