@@ -1,19 +1,22 @@
-//! Writes the messages that the tests know as honest into `corpus/`, or another directory that is named, one file each.
+//! Writes what the tests know as honest into `corpus/`, or another directory that is named, one file each.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 #[path = "../../remote-protocol/tests/it/honest.rs"]
 mod honest;
+#[path = "../../remote-protocol/tests/it/bodies/value.rs"]
+mod value;
 
 fn main() -> io::Result<()> {
     let named = env::args_os().nth(1).map(PathBuf::from);
     let corpus = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"));
-    for (target, messages) in [("to_child", honest::to_child()), ("to_parent", honest::to_parent())] {
+    let targets = [("to_child", honest::to_child()), ("to_parent", honest::to_parent()), ("value", value::seeds())];
+    for (target, seeds) in targets {
         let directory = corpus.join(target);
         fs::create_dir_all(&directory)?;
-        for (name, message) in messages {
-            fs::write(directory.join(name), message)?;
+        for (name, seed) in seeds {
+            fs::write(directory.join(name), seed)?;
         }
     }
     Ok(())

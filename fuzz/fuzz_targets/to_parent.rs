@@ -1,8 +1,8 @@
 #![no_main]
 
-#[path = "../../remote-protocol/tests/it/bodies.rs"]
-mod bodies;
+#[path = "../../remote-protocol/tests/it/bodies/messages.rs"]
+mod messages;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    bodies::to_parent(bytes);
+    messages::to_parent(bytes);
 });
