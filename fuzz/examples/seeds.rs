@@ -8,10 +8,23 @@ mod honest;
 #[path = "../../remote-protocol/tests/it/bodies/value.rs"]
 mod value;
 
+#[path = "../../remote-protocol/transport/src/lane"]
+mod lane {
+    pub(super) mod ring;
+    #[path = "ring/tests/scripted.rs"]
+    pub(super) mod scripted;
+    pub(super) mod word;
+}
+
 fn main() -> io::Result<()> {
     let named = env::args_os().nth(1).map(PathBuf::from);
     let corpus = named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"));
-    let targets = [("to_child", honest::to_child()), ("to_parent", honest::to_parent()), ("value", value::seeds())];
+    let targets = [
+        ("to_child", honest::to_child()),
+        ("to_parent", honest::to_parent()),
+        ("value", value::seeds()),
+        ("ring", lane::scripted::seeds()),
+    ];
     for (target, seeds) in targets {
         let directory = corpus.join(target);
         fs::create_dir_all(&directory)?;

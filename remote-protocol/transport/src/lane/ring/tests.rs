@@ -6,6 +6,8 @@ use super::*;
 
 mod hostile;
 mod model;
+mod scripted;
+mod scripts;
 
 /// A ring in memory of this process.
 struct Plain {
