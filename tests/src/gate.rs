@@ -39,6 +39,10 @@ pub struct Waiting {
 impl Waiting {
     pub fn let_go(self) {}
 
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
     /// What it says, to the end of its connection, which is that of its process at the latest.
     pub fn text(mut self) -> String {
         let mut text = Vec::new();

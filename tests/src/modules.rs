@@ -34,6 +34,7 @@ pub mod surroundings;
 pub mod turns;
 pub mod typed;
 pub mod unloading;
+pub mod witness;
 
 /// Answers each event of this name with what `act` gives, as the event [`answer_to`] names. An assertion that fails is an answer too.
 fn answer<P, R, E>(child: &Child, event: &str, act: impl Fn(&Child, P) -> Result<R, E> + 'static)

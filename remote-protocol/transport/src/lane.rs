@@ -43,6 +43,9 @@ mod cpu;
 mod signal;
 
 mod layout;
+#[doc(hidden)]
+pub use self::layout::{Offsets, offsets};
+
 #[expect(unsafe_code, reason = "shared memory has to be mapped, and is then used as atomics")]
 mod memory;
 

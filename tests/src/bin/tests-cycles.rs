@@ -3,24 +3,13 @@
 
 use std::env;
 use std::error::Error;
-use std::fs;
 use std::io::{Write, stdout};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use remote_parent::{DetachReason, FrameOptions, Parent, ProcessOptions, this_module};
-use tests as _;
-
-/// What a process has.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    descriptors: usize,
-    threads: usize,
-    kilobytes: u64,
-    /// Children that nobody has waited for, and those that live.
-    children: usize,
-}
+use tests::held::Held;
 
 fn main() -> Result<(), Box<dyn Error>> {
     remote_child::init();
@@ -33,9 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // What is made once stays, and so does what the allocator keeps.
     run(&parent, cycles / 4, misfit)?;
-    let before = settled(None)?;
+    let before = Held::settled(None)?;
     run(&parent, cycles, misfit)?;
-    let after = settled(Some(before))?;
+    let after = Held::settled(Some(before))?;
     let left = (parent.processes().len(), parent.frames().len(), parent.snapshot().processes.len());
     parent.close()?;
     writeln!(
@@ -104,41 +93,6 @@ fn cycle(parent: &Parent, number: usize, misfit: &str) -> Result<(), Box<dyn Err
         _ => reason == DetachReason::Killed { signal: 9 },
     };
     if expected { Ok(()) } else { Err(format!("{reason}").into()) }
-}
-
-/// What there is, when it is what it was before, or for long has not been.
-fn settled(before: Option<Held>) -> Result<Held, Box<dyn Error>> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut last = held()?;
-    let mut same = 0;
-    loop {
-        let counts = |held: &Held| (held.descriptors, held.threads, held.children);
-        let enough = before.map_or(same >= 20, |before| counts(&last) == counts(&before));
-        if enough || Instant::now() > deadline {
-            return Ok(last);
-        }
-        thread::sleep(Duration::from_millis(10));
-        let now = held()?;
-        same = if counts(&now) == counts(&last) { same + 1 } else { 0 };
-        last = now;
-    }
-}
-
-fn held() -> Result<Held, Box<dyn Error>> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no size")?;
-    let mut children = 0;
-    for task in fs::read_dir("/proc/self/task")? {
-        // A thread may have ended just now.
-        let list = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
-        children += list.split_whitespace().count();
-    }
-    Ok(Held {
-        descriptors: fs::read_dir("/proc/self/fd")?.count(),
-        threads: fs::read_dir("/proc/self/task")?.count(),
-        kilobytes: memory.trim().trim_end_matches(" kB").parse()?,
-        children,
-    })
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -42,6 +42,8 @@ mod restarting;
 mod starting_options;
 mod typed;
 
+mod hostile;
+
 mod backpressure;
 mod cycles;
 mod executor;

@@ -114,6 +114,38 @@ impl Memory for RingMemory {
     }
 }
 
+/// Where in the file the words of a ring lie, in bytes from its beginning: for tests that write there what no honest peer does.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Offsets {
+    /// What the consumer sleeps on.
+    pub flag: u64,
+    /// How far the consumer has come.
+    pub head: u64,
+    /// Whether the producer wants to hear of room.
+    pub wanted: u64,
+    /// The first record.
+    pub data: u64,
+    /// How long the records are together.
+    pub length: u64,
+}
+
+/// The ring of a lane that the parent, or else the child, receives from. `None` for a lane that no link has.
+#[doc(hidden)]
+#[must_use]
+pub fn offsets(lane: LaneId, to_parent: bool) -> Option<Offsets> {
+    let ring = RingId::new(lane, if to_parent { Side::Parent } else { Side::Child })?;
+    let word = |word: usize| (FLAG_BYTES + word * size_of::<u64>()) as u64;
+    let data = ring.data();
+    Some(Offsets {
+        flag: (ring.0 * LINE_PAIR_BYTES) as u64,
+        head: word(ring.0 * CONTROL_WORDS + HEAD),
+        wanted: word(ring.0 * CONTROL_WORDS + WANTED),
+        data: word(data.start),
+        length: (data.len() * size_of::<u64>()) as u64,
+    })
+}
+
 /// The size of all of it.
 pub(super) const REGION_BYTES: usize =
     FLAG_BYTES + (DATA_START + MAIN_WORDS + (RINGS - 1) * DATA_WORDS) * size_of::<u64>();
