@@ -18,6 +18,7 @@ mod seqpacket;
 mod shared;
 mod socket;
 mod tarpc;
+mod tonic;
 mod zbus;
 
 /// A contender, by what it is called.
@@ -129,6 +130,7 @@ pub const ALL: &[Contender] = &[
     },
     Contender { name: "remoc", title: "remoc, Unix socket", serve: remoc::serve, call: remoc::call, does: calls },
     Contender { name: "zbus", title: "zbus, peer to peer", serve: zbus::serve, call: zbus::call, does: calls },
+    Contender { name: "tonic", title: "tonic, Unix socket", serve: tonic::serve, call: tonic::call, does: calls },
     Contender { name: "rmi", title: "Java RMI", serve: rmi::serve, call: rmi::call, does: calls },
 ];
 

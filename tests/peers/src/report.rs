@@ -107,7 +107,20 @@ fn others(text: &mut String, results: &Results) -> std::fmt::Result {
                         middle(|figures| figures.p50),
                         middle(|figures| figures.mean)
                     ),
-                    Work::Threads => format!("{size}: {:.0} calls/s", 1e9 / middle(|figures| figures.p50)),
+                    Work::Threads | Work::WorkingThreads => {
+                        format!("{size}: {:.0} calls/s", 1e9 / middle(|figures| figures.p50))
+                    }
+                    Work::References => format!(
+                        "{size}: {} B in the parent, {} B in the child",
+                        number(middle(|figures| figures.p50)),
+                        number(middle(|figures| figures.mean))
+                    ),
+                    Work::Releases => format!(
+                        "{}: {}, {} in the child",
+                        work.size(size),
+                        number(middle(|figures| figures.p50)),
+                        number(middle(|figures| figures.mean))
+                    ),
                     _ if size == 0 => nanos(middle(|figures| figures.p50)),
                     _ => format!("{}: {}", work.size(size), nanos(middle(|figures| figures.p50))),
                 };
@@ -128,10 +141,36 @@ fn missing(text: &mut String, results: &Results) -> std::fmt::Result {
 
 /// A time, in the unit that reads best.
 pub fn nanos(nanos: f64) -> String {
-    match nanos {
-        nanos if nanos < 1e3 => format!("{nanos:.0} ns"),
-        nanos if nanos < 1e6 => format!("{:.2} µs", nanos / 1e3),
-        nanos if nanos < 1e9 => format!("{:.2} ms", nanos / 1e6),
-        nanos => format!("{:.2} s", nanos / 1e9),
+    match nanos.abs() {
+        size if size < 1e3 => format!("{nanos:.0} ns"),
+        size if size < 1e6 => format!("{} µs", number(nanos / 1e3)),
+        size if size < 1e9 => format!("{} ms", number(nanos / 1e6)),
+        _ => format!("{} s", number(nanos / 1e9)),
+    }
+}
+
+/// Three significant digits, or as many as there are before the point; none that say nothing.
+pub fn number(number: f64) -> String {
+    if number == 0.0 || !number.is_finite() {
+        return format!("{number}");
+    }
+    let places = (2 - number.abs().log10().floor() as i32).clamp(0, 9);
+    let text = format!("{number:.0$}", places.unsigned_abs() as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_significant_digits() {
+        let read =
+            [(1.0 / 15.0, "0.0667"), (1.5, "1.5"), (11.846, "11.8"), (2.04, "2.04"), (1234.6, "1235"), (0.0, "0")];
+        for (value, text) in read {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(number(99.96), "100");
+        assert_eq!((nanos(184.4), nanos(1840.4), nanos(-12.0)), ("184 ns".into(), "1.84 µs".into(), "-12 ns".into()));
     }
 }

@@ -114,7 +114,7 @@ pub fn run(plan: Plan, only: &[String]) -> Results {
         }
     }
     let mut runner = Runner { plan, results, done: 0, all: 0 };
-    runner.all = plan.rounds * Placement::ALL.len() * wanted.len();
+    runner.all = plan.rounds * (runner.count_calls(&wanted) + runner.others(&wanted).len());
     for _ in 0..plan.rounds {
         for placement in Placement::ALL {
             runner.calls(&wanted, placement);
@@ -133,11 +133,15 @@ struct Runner {
 }
 
 impl Runner {
+    fn count_calls(&self, wanted: &[&Contender]) -> usize {
+        let does = |placement| wanted.iter().filter(|contender| contender.does(Work::Call, placement)).count();
+        Placement::ALL.into_iter().map(does).sum()
+    }
+
     /// One round of calls: the references, a contender, the references, a contender, …
     fn calls(&mut self, wanted: &[&Contender], placement: Placement) {
         let mut before = self.references(placement);
         for contender in wanted {
-            self.done += 1;
             if !contender.does(Work::Call, placement) {
                 continue;
             }
@@ -174,26 +178,33 @@ impl Runner {
 
     /// One round of all other work.
     fn rest(&mut self, wanted: &[&Contender]) {
-        for (work, sizes) in Work::OTHERS {
-            for size in *sizes {
-                for contender in contenders::ALL {
-                    let asked = contender.is_reference() || wanted.iter().any(|other| other.name == contender.name);
-                    if !asked || contender.missing().is_some() || !contender.does(*work, Placement::Free) {
-                        continue;
-                    }
-                    self.progress(contender.name, &format!("{work} {size}"));
-                    let cell = Cell {
-                        contender: contender.name.to_owned(),
-                        work: *work,
-                        size: *size,
-                        placement: Placement::Free,
-                    };
-                    if let Some(figures) = self.measure(&cell) {
-                        self.results.cells.entry(cell).or_default().rounds.push(figures);
-                    }
-                }
+        for cell in self.others(wanted) {
+            self.progress(&cell.contender, &format!("{} {}", cell.work, cell.work.size(cell.size)));
+            if let Some(figures) = self.measure(&cell) {
+                self.results.cells.entry(cell).or_default().rounds.push(figures);
             }
         }
+    }
+
+    /// All other work, size by size, so that those who do the same stand side by side.
+    fn others(&self, wanted: &[&Contender]) -> Vec<Cell> {
+        let asked = |contender: &&Contender| {
+            let named = contender.is_reference() || wanted.iter().any(|other| other.name == contender.name);
+            named && contender.missing().is_none()
+        };
+        let mut cells = Vec::new();
+        for (work, sizes) in Work::OTHERS {
+            for size in *sizes {
+                let does = |contender: &&Contender| contender.does(*work, Placement::Free);
+                cells.extend(contenders::ALL.iter().filter(asked).filter(does).map(|contender| Cell {
+                    contender: contender.name.to_owned(),
+                    work: *work,
+                    size: *size,
+                    placement: Placement::Free,
+                }));
+            }
+        }
+        cells
     }
 
     /// `None` when it fails, which is said in the end.
@@ -208,7 +219,8 @@ impl Runner {
         }
     }
 
-    fn progress(&self, contender: &str, what: &str) {
+    fn progress(&mut self, contender: &str, what: &str) {
+        self.done += 1;
         eprint!("\r{:78}\r{} of {}: {contender}, {what}", "", self.done, self.all);
         // What cannot be shown is not missed.
         let _ = std::io::stderr().flush();

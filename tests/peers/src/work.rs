@@ -23,6 +23,16 @@ pub enum Work {
     Idle,
     /// Calls per second of so many calling threads.
     Threads,
+    /// The same, of calls that take the other process 10 µs of work each.
+    WorkingThreads,
+    /// The first byte of a buffer of so many bytes that the caller has been given before.
+    FirstByte,
+    /// What each of so many live references takes in the parent's memory, and in the child's.
+    References,
+    /// Making and dropping a proxy, beyond a call.
+    Proxy,
+    /// Wake-ups for each batch of references that are dropped at once.
+    Releases,
 }
 
 impl Work {
@@ -35,6 +45,11 @@ impl Work {
         (Self::Spawn, &[0]),
         (Self::Idle, &[64]),
         (Self::Threads, &[1, 2]),
+        (Self::WorkingThreads, &[1, 2]),
+        (Self::FirstByte, &[64 << 10, 1 << 20, 64 << 20]),
+        (Self::References, &[REFERENCES]),
+        (Self::Proxy, &[0]),
+        (Self::Releases, &[Releases::ByLoop as usize, Releases::ByThread as usize]),
     ];
 
     /// What tables call it.
@@ -47,15 +62,22 @@ impl Work {
             Self::Broadcast => "64 bytes to so many processes, and an answer from each; the futex is the floor",
             Self::Spawn => "From starting a process to its being there; running this program and exiting is the floor",
             Self::Idle => "So many idle processes",
-            Self::Threads => "Calls of so many threads of one process",
+            Self::Threads => "Calls of so many threads of one process, which do nothing",
+            Self::WorkingThreads => "Calls of so many threads of one process, which are 10 µs of work each",
+            Self::FirstByte => "A buffer that was given before is given again, and its first byte read",
+            Self::References => "So many live references: what each takes",
+            Self::Proxy => "An object is made, given to the caller and dropped there: what that takes beyond a call",
+            Self::Releases => "1,000 proxies are dropped at once: wake-ups of the process that they came from",
         }
     }
 
     /// A size of it.
     pub fn size(self, size: usize) -> String {
         match self {
-            Self::Buffer if size < 1 << 20 => format!("{} KiB", size >> 10),
-            Self::Buffer => format!("{} MiB", size >> 20),
+            Self::Buffer | Self::FirstByte if size < 1 << 20 => format!("{} KiB", size >> 10),
+            Self::Buffer | Self::FirstByte => format!("{} MiB", size >> 20),
+            Self::Releases if size == Releases::ByLoop as usize => "by the loop".to_owned(),
+            Self::Releases => "by a thread".to_owned(),
             _ => size.to_string(),
         }
     }
@@ -72,6 +94,23 @@ impl fmt::Display for Work {
             Self::Spawn => "spawn",
             Self::Idle => "idle",
             Self::Threads => "threads",
+            Self::WorkingThreads => "working-threads",
+            Self::FirstByte => "first-byte",
+            Self::References => "references",
+            Self::Proxy => "proxy",
+            Self::Releases => "releases",
         })
     }
+}
+
+/// Live references.
+pub const REFERENCES: usize = 1_000_000;
+
+/// Who drops proxies: the sizes of [`Work::Releases`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Releases {
+    /// The thread of the child's event loop, in a turn of it.
+    ByLoop,
+    /// Another one, while that sleeps.
+    ByThread,
 }

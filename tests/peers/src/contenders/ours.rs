@@ -6,14 +6,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use remote_object::{CallError, Exports, RemoteBuffer};
+use remote_object::{CallError, Exports, Remote, RemoteBuffer};
 use remote_parent::{Event, Parent, ParentOptions, Process, ProcessOptions, Transport, this_module};
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Figures;
 use crate::pair::{Pair, print};
 use crate::placement::Side;
-use crate::work::Work;
+use crate::work::{REFERENCES, Work};
 
 mod caller;
 
@@ -21,11 +21,38 @@ mod caller;
 #[remote_object::interface]
 pub trait Echo: Send + Sync {
     fn echo(&self, number: u64) -> Result<u64, CallError>;
+    /// Takes 10 µs.
+    fn work(&self, number: u64) -> Result<u64, CallError>;
     fn buffer(&self) -> Result<RemoteBuffer, CallError>;
+    /// A new object.
+    fn thing(&self) -> Result<Remote<dyn Thing>, CallError>;
+    /// Makes one as well, and keeps it to itself.
+    fn nothing(&self) -> Result<(), CallError>;
+    /// Some of the objects that there are from the beginning.
+    fn things(&self, from: usize, count: usize) -> Result<Vec<Remote<dyn Thing>>, CallError>;
+    /// The memory of this process, in KiB.
+    fn resident(&self) -> Result<u64, CallError>;
+    /// How often threads of this process were woken.
+    fn wake_ups(&self) -> Result<u64, CallError>;
+}
+
+/// What references refer to.
+#[remote_object::interface]
+pub trait Thing: Send + Sync {
+    fn number(&self) -> Result<u64, CallError>;
+}
+
+struct Numbered(u64);
+
+impl Thing for Numbered {
+    fn number(&self) -> Result<u64, CallError> {
+        Ok(self.0)
+    }
 }
 
 struct Plain {
     buffer: RemoteBuffer,
+    things: Vec<Arc<dyn Thing>>,
 }
 
 impl Echo for Plain {
@@ -33,8 +60,39 @@ impl Echo for Plain {
         Ok(number)
     }
 
+    fn work(&self, number: u64) -> Result<u64, CallError> {
+        let end = Instant::now() + Duration::from_micros(10);
+        while Instant::now() < end {
+            std::hint::spin_loop();
+        }
+        Ok(number)
+    }
+
     fn buffer(&self) -> Result<RemoteBuffer, CallError> {
         Ok(self.buffer.clone())
+    }
+
+    fn thing(&self) -> Result<Remote<dyn Thing>, CallError> {
+        let thing: Arc<dyn Thing> = Arc::new(Numbered(0));
+        Ok(thing.into())
+    }
+
+    fn nothing(&self) -> Result<(), CallError> {
+        let thing: Arc<dyn Thing> = Arc::new(Numbered(0));
+        drop(std::hint::black_box(thing));
+        Ok(())
+    }
+
+    fn things(&self, from: usize, count: usize) -> Result<Vec<Remote<dyn Thing>>, CallError> {
+        Ok(self.things.iter().skip(from).take(count).cloned().map(Remote::from).collect())
+    }
+
+    fn resident(&self) -> Result<u64, CallError> {
+        Ok(resident().unwrap_or(0))
+    }
+
+    fn wake_ups(&self) -> Result<u64, CallError> {
+        Ok(switches().unwrap_or(0))
     }
 }
 
@@ -67,7 +125,15 @@ pub fn serve(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
 fn called(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
     let stage = Stage::new(transport)?;
     let exports = Exports::new();
-    exports.module::<dyn Echo>("echo", Arc::new(Plain { buffer: RemoteBuffer::from(vec![7; pair.size]) }))?;
+    exports.limit_references(2 * REFERENCES);
+    let bytes = if matches!(pair.work, Work::Buffer | Work::FirstByte) { pair.size } else { 0 };
+    let things = match pair.work {
+        Work::References => pair.size,
+        Work::Releases => BATCHES * BATCH,
+        _ => 0,
+    };
+    let things = (0..things as u64).map(|number| Arc::new(Numbered(number)) as Arc<dyn Thing>).collect();
+    exports.module::<dyn Echo>("echo", Arc::new(Plain { buffer: RemoteBuffer::from(vec![7; bytes]), things }))?;
     exports.serve(&stage.parent)?;
     let (tell, told) = channel();
     stage.parent.processes().port().on(FIGURES, move |_process, figures| drop(tell.send(figures)));
@@ -179,6 +245,10 @@ fn number(status: &str, name: &str) -> anyhow::Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
     Ok(line.split_whitespace().next().context("a number")?.parse()?)
 }
+
+/// Proxies that are dropped at once, and how often.
+const BATCH: usize = 1000;
+const BATCHES: usize = 50;
 
 /// Where the threads of the child belong.
 const SIDE: Side = Side::Caller;

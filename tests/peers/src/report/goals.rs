@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use crate::placement::Placement;
+use crate::report::number;
 use crate::run::Results;
-use crate::work::Work;
+use crate::work::{REFERENCES, Releases, Work};
 
 /// Ours, as it is by default.
 const OURS: &str = "remote-lane";
@@ -36,14 +37,14 @@ impl Part {
 pub fn write(text: &mut String, results: &Results) -> fmt::Result {
     writeln!(text, "\nThe nine goals\n")?;
     for part in parts(results) {
-        let found = part.found.map_or_else(|| "–".to_owned(), |found| format!("{found:.2}{}", part.unit));
+        let found = part.found.map_or_else(|| "–".to_owned(), |found| format!("{}{}", number(found), part.unit));
         let bound = if part.at_least { "at least" } else { "at most" };
         writeln!(
             text,
-            "{} {:62} {found:>12}  {bound:8} {:>8}  {}",
+            "{} {:68} {found:>12}  {bound:8} {:>8}  {}",
             part.goal,
             part.what,
-            format!("{}{}", part.target, part.unit),
+            format!("{}{}", number(part.target), part.unit),
             part.verdict()
         )?;
     }
@@ -83,6 +84,8 @@ fn parts(results: &Results) -> Vec<Part> {
     part(3, "one-way event, to the ring", one_way, 3.0, "×");
     let buffer = quotient(other(OURS, Work::Buffer, 64 << 20), other("futex", Work::Buffer, 64 << 20));
     part(4, "64 MiB, all of it read, to memcpy", buffer, 1.5, "×");
+    let first = other(OURS, Work::FirstByte, 64 << 20).map(|nanos| nanos / 1e3);
+    part(4, "64 MiB that were given before, first byte", first, 20.0, " µs");
     let broadcast = quotient(other(OURS, Work::Broadcast, 64), other("futex", Work::Broadcast, 64));
     part(5, "broadcast to 64 and all answers, to the futex floor", broadcast, 1.5, "×");
     let growth =
@@ -90,21 +93,26 @@ fn parts(results: &Results) -> Vec<Part> {
     part(5, "broadcast, a child's share among 64 to that among 4", growth, 1.0, "×");
     let spawn = quotient(other(OURS, Work::Spawn, 0), other("futex", Work::Spawn, 0));
     part(6, "spawn to attached, to running the program and exiting", spawn, 1.2, "×");
-    // Nothing here measures it yet.
-    part(7, "a live reference, of 1,000,000", None, 100.0, " B");
+    part(7, "a live reference, of 1,000,000", other(OURS, Work::References, REFERENCES), 100.0, " B");
+    part(7, "making and dropping a proxy, beyond its call", other(OURS, Work::Proxy, 0), 100.0, " ns");
+    for (who, what) in [(Releases::ByLoop, "the loop"), (Releases::ByThread, "another thread")] {
+        let what = format!("wake-ups for a batch of releases, by {what}");
+        part(7, &what, other(OURS, Work::Releases, who as usize), 1.0, "");
+    }
     let idle = results.get(OURS, Work::Idle, 64, Placement::Free);
     let wakes = idle.and_then(|measured| crate::run::median(measured.rounds.iter().map(|figures| figures.p50)));
     part(8, "wake-ups of an idle parent with 64 children", wakes, 0.0, "/s");
     let memory = idle.and_then(|measured| crate::run::median(measured.rounds.iter().map(|figures| figures.mean)));
     part(8, "memory that an idle child adds to its parent", memory, 256.0, " KiB");
-    let threads = quotient(other(OURS, Work::Threads, 1), other(OURS, Work::Threads, 2));
-    parts.push(Part {
-        goal: 9,
-        what: "calls per second of two threads, to those of one".to_owned(),
-        found: threads,
-        target: 1.0,
-        at_least: true,
-        unit: "×",
-    });
+    for (work, what) in [(Work::Threads, "do nothing"), (Work::WorkingThreads, "are 10 µs of work")] {
+        parts.push(Part {
+            goal: 9,
+            what: format!("calls per second of two threads, to one; calls {what}"),
+            found: quotient(other(OURS, work, 1), other(OURS, work, 2)),
+            target: 1.0,
+            at_least: true,
+            unit: "×",
+        });
+    }
     parts
 }

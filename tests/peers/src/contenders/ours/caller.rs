@@ -11,6 +11,8 @@ use super::{Echo, FIGURES, Load, ONE_WAY, ORDER, Order, SIDE};
 use crate::measure::{Figures, Pace};
 use crate::work::Work;
 
+mod references;
+
 remote_child::register_module!(main);
 fn main(child: &Child) -> anyhow::Result<()> {
     let process = child.process();
@@ -19,6 +21,10 @@ fn main(child: &Child) -> anyhow::Result<()> {
     }
     let own = child.clone();
     process.port().on(ORDER, move |process, order: Order| {
+        if order.work == Work::Releases {
+            // The loop has to sleep meanwhile, so that it is told later.
+            return references::releases(&own, order.size);
+        }
         let figures = work(&own, &order).map_err(|error| format!("{error:#}"));
         process.port().emit(FIGURES, &figures).expect("the parent waits");
     });
@@ -58,7 +64,14 @@ fn work(child: &Child, order: &Order) -> anyhow::Result<Figures> {
                 Ok(())
             })
         }
-        Work::Threads => {
+        Work::FirstByte => pace.measure_each(|_| {
+            black_box(echo.buffer()?.read(..1)?);
+            Ok(())
+        }),
+        Work::References => references::live(&*echo, order.size),
+        Work::Proxy => references::proxy(&*echo, &pace),
+        Work::Threads | Work::WorkingThreads => {
+            let call = if order.work == Work::Threads { <dyn Echo>::echo } else { <dyn Echo>::work };
             let end = Instant::now() + pace.within;
             let calling: Vec<_> = (0..order.size)
                 .map(|_| {
@@ -66,7 +79,7 @@ fn work(child: &Child, order: &Order) -> anyhow::Result<Figures> {
                     thread::spawn(move || {
                         let mut calls = 0_u64;
                         while Instant::now() < end {
-                            calls += u64::from(echo.echo(calls).is_ok());
+                            calls += u64::from(call(&*echo, calls).is_ok());
                         }
                         calls
                     })
