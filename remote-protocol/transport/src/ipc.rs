@@ -6,8 +6,9 @@
 //! # Threads
 //!
 //! Each end has two. `remote-pump` blocks in receiving and sorts records into lanes; the
-//! [`on_lane`](remote_protocol::link::Link::on_lane) handler runs on it. `remote-writer` is the only one that sends,
-//! because sending blocks while the peer does not read. While a server listens there is also `remote-accept`.
+//! [`on_lane`](remote_protocol::link::Link::on_lane) handler runs on it. Sending blocks while the peer does not read;
+//! so what is short is sent at once as long as the peer has read nearly everything, which each message says of the other direction, and
+//! all else by `remote-writer`. While a server listens there is also `remote-accept`.
 //! None is ever joined. When an end closes, its writer ends and with it the sending end of its channel, which ends the
 //! peer's pump, which closes the peer's end, whose writer ends this end's pump. A peer that was killed does
 //! the same; only one that neither reads nor dies keeps the threads.
@@ -28,6 +29,7 @@ mod connect;
 pub use self::connect::{ConnectError, connect};
 
 mod bootstrap;
+mod header;
 mod outbox;
 mod pump;
 mod release;

@@ -26,11 +26,11 @@ pub struct IpcLink {
 impl IpcLink {
     /// Starts the two threads of an end.
     pub(super) fn start(tx: IpcBytesSender, rx: IpcBytesReceiver) -> io::Result<Self> {
-        let end = Arc::new(End { inbox: Arc::new(Inbox::new()), outbox: Arc::new(Outbox::new()) });
+        let end = Arc::new(End { inbox: Arc::new(Inbox::new()), outbox: Arc::new(Outbox::new(tx)) });
 
         // If the second thread cannot be started, dropping `end` ends the first.
         let outbox = Arc::clone(&end.outbox);
-        thread::Builder::new().name("remote-writer".to_owned()).spawn(move || outbox.write(&tx))?;
+        thread::Builder::new().name("remote-writer".to_owned()).spawn(move || outbox.write())?;
         let (inbox, outbox) = (Arc::clone(&end.inbox), Arc::clone(&end.outbox));
         thread::Builder::new().name("remote-pump".to_owned()).spawn(move || pump(&rx, &inbox, &outbox))?;
         Ok(Self { end })

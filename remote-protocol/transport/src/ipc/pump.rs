@@ -4,10 +4,10 @@ use std::io;
 
 use ipc_channel::IpcError;
 use ipc_channel::ipc::IpcBytesReceiver;
-use remote_protocol::id::LaneId;
 use remote_protocol::limits::RECORD_BYTES;
 use remote_protocol::link::Closure;
 
+use super::header::Header;
 use super::outbox::Outbox;
 use crate::inbox::Inbox;
 
@@ -26,14 +26,15 @@ pub(super) fn pump(rx: &IpcBytesReceiver, inbox: &Inbox, outbox: &Outbox) {
                 return;
             }
         };
-        let (lane, record) = match message.split_first() {
-            Some((&lane, record)) if record.len() <= RECORD_BYTES => (LaneId(lane), record),
+        let (header, record) = match Header::split(&message) {
+            Some((header, record)) if record.len() <= RECORD_BYTES => (header, record),
             _ => {
-                inbox.close(Closure::Misused { length: message.len().saturating_sub(1) });
+                inbox.close(Closure::Misused { length: message.len().saturating_sub(Header::BYTES) });
                 return;
             }
         };
-        if inbox.push(lane, record, None).is_err() {
+        outbox.heard(header.received);
+        if inbox.push(header.lane, record, None).is_err() {
             return;
         }
     }

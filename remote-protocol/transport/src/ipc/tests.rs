@@ -8,6 +8,7 @@ use remote_protocol::limits::{LANES, RECORD_BYTES};
 use remote_protocol::link::{Closure, Link, Received, SendError};
 
 use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap};
+use super::header::Header;
 use super::*;
 
 /// Far enough away that only a hanging test gets there.
@@ -24,6 +25,14 @@ fn bare_child() -> (IpcLink, IpcBytesSender, IpcBytesReceiver) {
     let (to_parent, from_child) = ipc::bytes_channel().unwrap();
     IpcSender::connect(address).unwrap().send(Bootstrap::Channels(to_child, from_child)).unwrap();
     (acceptance.wait(late()).unwrap(), to_parent, from_parent)
+}
+
+/// A record as it is sent: the first byte is its lane.
+fn message(lane_and_record: &[u8]) -> Vec<u8> {
+    let (&lane, record) = lane_and_record.split_first().unwrap();
+    let mut message = Header { lane: LaneId(lane), received: 0 }.to_bytes().to_vec();
+    message.extend_from_slice(record);
+    message
 }
 
 /// How a parent's end closes on messages from a bare child.
@@ -47,17 +56,18 @@ fn closure_after(messages: &[&[u8]]) -> Closure {
 #[test]
 fn a_message_without_a_lane_is_misuse() {
     assert_eq!(closure_after(&[b""]), Closure::Misused { length: 0 });
+    assert_eq!(closure_after(&[b"\0ab"]), Closure::Misused { length: 0 });
 }
 
 #[test]
 fn a_message_for_an_unknown_lane_is_misuse() {
-    assert_eq!(closure_after(&[b"\0ok", &[LANES, 1, 2]]), Closure::Misused { length: 2 });
+    assert_eq!(closure_after(&[&message(b"\0ok"), &message(&[LANES, 1, 2])]), Closure::Misused { length: 2 });
 }
 
 #[test]
 fn a_message_longer_than_a_record_is_misuse() {
-    let message = vec![0; 1 + RECORD_BYTES + 1];
-    assert_eq!(closure_after(&[&message]), Closure::Misused { length: RECORD_BYTES + 1 });
+    let too_long = vec![0; 1 + RECORD_BYTES + 1];
+    assert_eq!(closure_after(&[&message(&too_long)]), Closure::Misused { length: RECORD_BYTES + 1 });
 }
 
 #[test]
@@ -108,7 +118,7 @@ fn last_words_are_received_though_sending_fails() {
     assert!(!link.flush(late()));
     assert_eq!(main.tx.send(b"refused"), Err(SendError::Closed));
 
-    tx.send(b"\0last words").unwrap();
+    tx.send(&message(b"\0last words")).unwrap();
     drop(tx);
 
     let mut record = Vec::new();
