@@ -11,11 +11,12 @@ use remote_protocol::limits::{LANES, MESSAGE_COST, WINDOW_BYTES, inbox_bytes};
 use remote_protocol::link::{Closure, OpenError, Received};
 
 pub(crate) use self::lane::LaneReceiver;
-use self::queue::{Queue, Record};
+use self::queue::{Queue, Record, State};
 use crate::handlers::Handlers;
 
 mod lane;
 mod queue;
+mod turn;
 
 /// How much may lie in one end of a link, arrived and not received, unless the link is told otherwise. Each record
 /// counts its length and [`MESSAGE_COST`]; a peer that sends more is a [`Closure::Overflow`].
@@ -31,7 +32,7 @@ pub(crate) struct Inbox {
     /// What the records in all queues cost.
     cost: AtomicUsize,
     limit: AtomicUsize,
-    /// Every queue has the closure that these have.
+    /// Every queue has the closure that these have, or will have it soon.
     handlers: Handlers,
 }
 
@@ -58,11 +59,12 @@ impl Inbox {
         let Some(queue) = self.queue(lane) else {
             return Err(OpenError::NoSuchLane(lane));
         };
+        let is_closed = self.handlers.closure().is_some();
         let mut state = queue.lock();
         if state.taken {
             return Err(OpenError::Taken(lane));
         }
-        if state.closure.is_some() && state.records.is_empty() {
+        if is_closed && state.records.is_empty() {
             return Err(OpenError::Closed);
         }
         state.taken = true;
@@ -74,12 +76,13 @@ impl Inbox {
         &self.handlers
     }
 
-    /// Puts a record into its lane, from when it is `due` if that is later, and announces the lane if it is new.
+    /// Puts a record into its lane, from when it is `due` if that is later, and announces the lane if it is new. Gives whether somebody
+    /// was waiting for it.
     ///
     /// # Errors
     ///
     /// The closure, also if this record is its cause.
-    pub(crate) fn push(&self, lane: LaneId, record: &[u8], due: Option<Instant>) -> Result<(), Closure> {
+    pub(crate) fn push(&self, lane: LaneId, record: &[u8], due: Option<Instant>) -> Result<bool, Closure> {
         let length = record.len();
         let Some(queue) = self.queue(lane) else {
             return Err(self.close(Closure::Misused { length }));
@@ -107,22 +110,33 @@ impl Inbox {
         let mut bytes = state.spare.take(length);
         bytes.extend_from_slice(record);
         state.records.push_back(Record { bytes, due });
-        queue.notify(state);
+        let is_awaited = queue.notify(state);
         if let Some(announce) = announce {
             announce(lane);
         }
-        Ok(())
+        Ok(is_awaited)
     }
 
     /// Closes every lane, and gives the closure that counts: the first one.
     pub(crate) fn close(&self, closure: Closure) -> Closure {
-        self.handlers.close(closure, || {
-            for queue in &self.queues {
-                let mut state = queue.lock();
+        let first = self.handlers.close(closure, || self.seal(closure));
+        self.seal(first);
+        first
+    }
+
+    /// Closes, but for the lanes: what has arrived is still to be put there.
+    pub(crate) fn begin_to_close(&self, closure: Closure) {
+        self.handlers.close(closure, || {});
+    }
+
+    fn seal(&self, closure: Closure) {
+        for queue in &self.queues {
+            let mut state = queue.lock();
+            if state.closure.is_none() {
                 state.closure = Some(closure);
                 queue.notify(state);
             }
-        })
+        }
     }
 
     /// Closes, and lets go of what nobody will receive any more.
@@ -135,32 +149,38 @@ impl Inbox {
     }
 
     /// As [`Receive::recv`](remote_protocol::link::Receive::recv).
-    ///
-    /// A wake-up comes before records: several are one, so they delay no record by more than one call, whereas behind
-    /// a flood of records a wake-up would never be seen.
     fn recv(&self, queue: &Queue, record: &mut Vec<u8>, deadline: Option<Instant>) -> Received {
         let mut state = queue.lock();
         loop {
-            if mem::take(&mut state.woken) {
-                return Received::Woken;
+            if let Some(received) = self.look(&mut state, record, deadline) {
+                return received;
             }
             let due = state.records.front().and_then(|front| front.due);
-            let is_here = due.is_none_or(|due| due <= Instant::now());
-            if is_here && let Some(front) = state.records.pop_front() {
-                self.cost.fetch_sub(front.bytes.len() + MESSAGE_COST, Ordering::Relaxed);
-                let used = mem::replace(record, front.bytes);
-                state.spare.give(used);
-                return Received::Record;
-            }
-            if let (Some(closure), true) = (state.closure, state.records.is_empty()) {
-                return Received::Closed(closure);
-            }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Received::TimedOut;
-            }
             let until = due.into_iter().chain(deadline).min();
             state = queue.wait(state, until);
         }
+    }
+
+    /// What a receiver comes back with, if it need not wait.
+    ///
+    /// A wake-up comes before records: several are one, so they delay no record by more than one call, whereas behind
+    /// a flood of records a wake-up would never be seen.
+    fn look(&self, state: &mut State, record: &mut Vec<u8>, deadline: Option<Instant>) -> Option<Received> {
+        if mem::take(&mut state.woken) {
+            return Some(Received::Woken);
+        }
+        let due = state.records.front().and_then(|front| front.due);
+        let is_here = due.is_none_or(|due| due <= Instant::now());
+        if is_here && let Some(front) = state.records.pop_front() {
+            self.cost.fetch_sub(front.bytes.len() + MESSAGE_COST, Ordering::Relaxed);
+            let used = mem::replace(record, front.bytes);
+            state.spare.give(used);
+            return Some(Received::Record);
+        }
+        if let (Some(closure), true) = (state.closure, state.records.is_empty()) {
+            return Some(Received::Closed(closure));
+        }
+        deadline.is_some_and(|deadline| deadline <= Instant::now()).then_some(Received::TimedOut)
     }
 
     fn queue(&self, lane: LaneId) -> Option<&Queue> {

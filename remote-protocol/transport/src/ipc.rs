@@ -5,13 +5,15 @@
 //!
 //! # Threads
 //!
-//! Each end has two. `remote-pump` blocks in receiving and sorts records into lanes; the
-//! [`on_lane`](remote_protocol::link::Link::on_lane) handler runs on it. Sending blocks while the peer does not read;
-//! so what is short is sent at once as long as the peer has read nearly everything, which each message says of the other direction, and
-//! all else by `remote-writer`. While a server listens there is also `remote-accept`.
-//! None is ever joined. When an end closes, its writer ends and with it the sending end of its channel, which ends the
-//! peer's pump, which closes the peer's end, whose writer ends this end's pump. A peer that was killed does
-//! the same; only one that neither reads nor dies keeps the threads.
+//! Whoever waits for a record receives, also what is for others who wait, and hands that on; where nobody does for some milliseconds,
+//! `remote-pump` does, and it is what ends a wait at its deadline. The handlers run on the thread that receives. Sending blocks while
+//! the peer does not read; so what is short is sent at once, as long as the peer has read nearly everything, which each message says of
+//! the other direction, and all else by `remote-writer`. `remote-watch` waits for the peer to be gone. While a server listens
+//! there is also `remote-accept`.
+//!
+//! None is ever joined. When an end closes, it drops the sender of a channel that is there for nothing else, which ends the peer's watch,
+//! which closes the peer's end, which ends this end's watch. A peer that was killed does the same; only one that neither reads nor dies
+//! keeps the writer and the watch.
 //!
 //! # Trust
 //!
@@ -30,9 +32,11 @@ pub use self::connect::{ConnectError, connect};
 
 mod bootstrap;
 mod header;
+mod nudge;
 mod outbox;
-mod pump;
+mod reading;
 mod release;
+mod turns;
 
 #[cfg(test)]
 mod tests;

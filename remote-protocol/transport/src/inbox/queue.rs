@@ -24,7 +24,18 @@ pub(super) struct State {
     pub(super) woken: bool,
     /// Whether a thread waits for `changed`: notifying costs a system call even if there is none.
     is_waiting: bool,
+    /// Whether its thread reads the channel itself, so that it takes no notice of `changed`.
+    pub(super) is_reading: bool,
+    /// Whether its thread is to read the channel.
+    pub(super) is_asked_to_read: bool,
     pub(super) closure: Option<Closure>,
+}
+
+impl State {
+    /// Whether there is anything that ends a wait.
+    pub(super) fn has_something(&self) -> bool {
+        self.woken || !self.records.is_empty() || self.closure.is_some()
+    }
 }
 
 pub(super) struct Record {
@@ -37,12 +48,14 @@ impl Queue {
         lock(&self.state)
     }
 
-    pub(super) fn notify(&self, state: MutexGuard<'_, State>) {
+    /// Wakes the thread that waits; gives whether there is one.
+    pub(super) fn notify(&self, state: MutexGuard<'_, State>) -> bool {
         let is_waiting = state.is_waiting;
         drop(state);
         if is_waiting {
             self.changed.notify_one();
         }
+        is_waiting
     }
 
     pub(super) fn wait<'a>(&self, mut state: MutexGuard<'a, State>, until: Option<Instant>) -> MutexGuard<'a, State> {

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use ipc_channel::ipc::{self, IpcSender};
+use ipc_channel::ipc::IpcSender;
 
-use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap, PATH_BYTES, into_io};
+use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap, Channels, PATH_BYTES, into_io};
 use super::link::IpcLink;
 
 /// Joins the parent whose [`Server`](super::Server) has this address. Does not block.
@@ -17,12 +17,9 @@ pub fn connect(address: &str) -> Result<IpcLink, ConnectError> {
         return Err(ConnectError::NoAddress);
     }
     let server = IpcSender::connect(address.to_owned()).map_err(ConnectError::Unreachable)?;
-    let (to_child, from_parent) = ipc::bytes_channel().map_err(ConnectError::Channel)?;
-    let (to_parent, from_child) = ipc::bytes_channel().map_err(ConnectError::Channel)?;
-    let link = IpcLink::start(to_parent, from_parent).map_err(ConnectError::Thread)?;
-    server
-        .send(Bootstrap::Channels(to_child, from_child))
-        .map_err(|error| ConnectError::Unreachable(into_io(error)))?;
+    let (of_parent, of_child) = Channels::pair().map_err(ConnectError::Channel)?;
+    let link = IpcLink::start(of_child).map_err(ConnectError::Thread)?;
+    server.send(Bootstrap::Channels(of_parent)).map_err(|error| ConnectError::Unreachable(into_io(error)))?;
     Ok(link)
 }
 

@@ -10,9 +10,9 @@ use std::thread;
 use std::time::Instant;
 
 use ipc_channel::IpcError;
-use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcOneShotServer};
+use ipc_channel::ipc::IpcOneShotServer;
 
-use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap, PATH_BYTES, into_io};
+use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap, Channels, PATH_BYTES, into_io};
 use super::link::IpcLink;
 use super::release;
 use crate::lock::{lock, wait};
@@ -62,7 +62,7 @@ impl Server {
             // A deceitful message panics inside ipc-channel; nothing of ours is left half done by that.
             let accepted = panic::catch_unwind(AssertUnwindSafe(|| server.accept()));
             thread_slot.settle(match accepted {
-                Ok(Ok((_, Bootstrap::Channels(tx, rx)))) => Ok((tx, rx)),
+                Ok(Ok((_, Bootstrap::Channels(channels)))) => Ok(channels),
                 Ok(Ok((_, Bootstrap::Abandoned))) => Err(AcceptError::Aborted),
                 Ok(Err(IpcError::Disconnected)) => Err(AcceptError::HungUp),
                 Ok(Err(IpcError::SerializationError(_))) | Err(_) => Err(AcceptError::Malformed),
@@ -110,10 +110,7 @@ impl Acceptance {
         let ended = mem::replace(&mut *state, State::Over);
         drop(state);
         match ended {
-            State::Settled(result) => {
-                let (tx, rx) = result?;
-                IpcLink::start(tx, rx).map_err(AcceptError::Thread)
-            }
+            State::Settled(result) => IpcLink::start(result?).map_err(AcceptError::Thread),
             State::Waiting | State::Over => Err(AcceptError::Aborted),
         }
     }
@@ -189,7 +186,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn settle(&self, result: Result<(IpcBytesSender, IpcBytesReceiver), AcceptError>) {
+    fn settle(&self, result: Result<Channels, AcceptError>) {
         let mut state = lock(&self.state);
         if matches!(*state, State::Waiting) {
             *state = State::Settled(result);
@@ -201,7 +198,7 @@ impl Slot {
 
 enum State {
     Waiting,
-    Settled(Result<(IpcBytesSender, IpcBytesReceiver), AcceptError>),
+    Settled(Result<Channels, AcceptError>),
     Over,
 }
 

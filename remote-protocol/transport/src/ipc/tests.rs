@@ -2,12 +2,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender, IpcSender};
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcSender};
 use remote_protocol::id::LaneId;
 use remote_protocol::limits::{LANES, RECORD_BYTES};
 use remote_protocol::link::{Closure, Link, Received, SendError};
 
-use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap};
+use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap, Channels};
 use super::header::Header;
 use super::*;
 
@@ -17,14 +17,20 @@ fn late() -> Instant {
 }
 
 /// A parent's end, and the bare channels of a child that need not keep to anything.
-fn bare_child() -> (IpcLink, IpcBytesSender, IpcBytesReceiver) {
+fn bare_child() -> (IpcLink, BareSender, IpcBytesReceiver) {
     let server = Server::new().unwrap();
     let address = server.address().to_owned();
     let acceptance = server.listen().unwrap();
-    let (to_child, from_parent) = ipc::bytes_channel().unwrap();
-    let (to_parent, from_child) = ipc::bytes_channel().unwrap();
-    IpcSender::connect(address).unwrap().send(Bootstrap::Channels(to_child, from_child)).unwrap();
-    (acceptance.wait(late()).unwrap(), to_parent, from_parent)
+    let (of_parent, of_child) = Channels::pair().unwrap();
+    IpcSender::connect(address).unwrap().send(Bootstrap::Channels(of_parent)).unwrap();
+    let tx = BareSender { tx: of_child.tx, _alive: of_child.alive };
+    (acceptance.wait(late()).unwrap(), tx, of_child.rx)
+}
+
+/// What makes such a child one that is there.
+struct BareSender {
+    tx: IpcBytesSender,
+    _alive: IpcBytesSender,
 }
 
 /// A record as it is sent: the first byte is its lane.
@@ -41,7 +47,7 @@ fn closure_after(messages: &[&[u8]]) -> Closure {
     let mut main = link.open(LaneId::MAIN).unwrap();
     for message in messages {
         // Fails if the parent has closed already.
-        let _ = tx.send(message);
+        let _ = tx.tx.send(message);
     }
     let mut record = Vec::new();
     loop {
@@ -118,7 +124,7 @@ fn last_words_are_received_though_sending_fails() {
     assert!(!link.flush(late()));
     assert_eq!(main.tx.send(b"refused"), Err(SendError::Closed));
 
-    tx.send(&message(b"\0last words")).unwrap();
+    tx.tx.send(&message(b"\0last words")).unwrap();
     drop(tx);
 
     let mut record = Vec::new();

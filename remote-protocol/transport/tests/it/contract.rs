@@ -265,6 +265,77 @@ fn all_lanes_work_at_once() {
 }
 
 #[test]
+fn what_is_for_others_ends_no_wait_and_delays_no_deadline() {
+    every_transport(|pair| {
+        let (mut parent, mut child) = mains(&pair);
+        let (announced, lanes) = mpsc::channel();
+        pair.parent.on_lane(Box::new(move |_, lane| announced.send(lane).unwrap()));
+        let mut busy = pair.child.open(LaneId(1)).unwrap();
+        busy.tx.send(b"first").unwrap();
+        // Nobody waits for anything meanwhile.
+        let mut at_parent = lanes.recv().unwrap();
+        assert_eq!(record(&mut at_parent), b"first");
+        let echo = thread::spawn(move || {
+            let mut buffer = Vec::new();
+            while let Received::Record = at_parent.rx.recv(&mut buffer, Some(late())) {
+                at_parent.tx.send(&buffer).unwrap();
+            }
+        });
+        let caller = thread::spawn(move || {
+            for call in 0..500_u32 {
+                busy.tx.send(&call.to_le_bytes()).unwrap();
+                assert_eq!(record(&mut busy), call.to_le_bytes());
+            }
+        });
+        let mut buffer = Vec::new();
+        while !caller.is_finished() {
+            let deadline = Instant::now() + Duration::from_millis(1);
+            for end in [&mut parent, &mut child] {
+                assert_eq!(end.rx.recv(&mut buffer, Some(deadline)), Received::TimedOut);
+                assert!(Instant::now() >= deadline);
+            }
+        }
+        caller.join().unwrap();
+        child.tx.send(b"still there").unwrap();
+        assert_eq!(record(&mut parent), b"still there");
+        pair.child.close();
+        echo.join().unwrap();
+    });
+}
+
+#[test]
+fn a_waker_is_heard_whoever_receives() {
+    every_transport(|pair| {
+        let (mut parent, mut child) = mains(&pair);
+        let waker = parent.rx.waker();
+        let (sender, others) = mpsc::channel();
+        pair.parent.on_lane(Box::new(move |_, lane| sender.send(lane).unwrap()));
+        let mut further = pair.child.open(LaneId(2)).unwrap();
+        further.tx.send(b"open").unwrap();
+        let mut other = others.recv().unwrap();
+        let receiver = thread::spawn(move || {
+            assert_eq!(record(&mut other), b"open");
+            while event(&mut other) == Received::Record {}
+        });
+        let mut buffer = Vec::new();
+        for round in 0..300_u32 {
+            let waking = waker.clone();
+            let thread = thread::spawn(move || waking.wake());
+            further.tx.send(&round.to_le_bytes()).unwrap();
+            child.tx.send(&round.to_le_bytes()).unwrap();
+            let mut seen = [parent.rx.recv(&mut buffer, Some(late())), parent.rx.recv(&mut buffer, Some(late()))];
+            if seen[0] == Received::Record {
+                seen.swap(0, 1);
+            }
+            assert_eq!(seen, [Received::Woken, Received::Record]);
+            thread.join().unwrap();
+        }
+        pair.child.close();
+        receiver.join().unwrap();
+    });
+}
+
+#[test]
 fn what_is_flushed_is_not_lost_by_closing() {
     every_transport(|pair| {
         let (mut parent, mut child) = mains(&pair);
