@@ -3,8 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+#[path = "../../remote-protocol/tests/it/bodies/child_session.rs"]
+mod child_session;
 #[path = "../../remote-protocol/tests/it/honest.rs"]
 mod honest;
+#[path = "../../remote-protocol/tests/it/bodies/parent_session.rs"]
+mod parent_session;
+#[path = "../../remote-protocol/tests/it/bodies/steps.rs"]
+mod steps;
 #[path = "../../remote-protocol/tests/it/bodies/value.rs"]
 mod value;
 
@@ -23,6 +29,8 @@ fn main() -> io::Result<()> {
         ("to_child", honest::to_child()),
         ("to_parent", honest::to_parent()),
         ("value", value::seeds()),
+        ("parent_session", parent_session::seeds()),
+        ("child_session", child_session::seeds()),
         ("ring", lane::scripted::seeds()),
     ];
     for (target, seeds) in targets {

@@ -3,3 +3,8 @@
 
 pub(crate) mod messages;
 pub(crate) mod value;
+
+pub(crate) mod child_session;
+pub(crate) mod parent_session;
+
+mod steps;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::bodies::{messages, value};
+use crate::bodies::{child_session, messages, parent_session, value};
 use crate::honest;
 
 struct Target {
@@ -19,11 +19,23 @@ struct Target {
 /// What is to the liking of a target, and names for it.
 type Seeds = Vec<(&'static str, Vec<u8>)>;
 
-fn targets() -> [Target; 3] {
+fn targets() -> [Target; 5] {
     [
-        Target { name: "to_parent", body: messages::to_parent, seeds: honest::to_parent(), cases: 300_000 },
-        Target { name: "to_child", body: messages::to_child, seeds: honest::to_child(), cases: 300_000 },
-        Target { name: "value", body: value::value, seeds: value::seeds(), cases: 30_000 },
+        Target { name: "to_parent", body: messages::to_parent, seeds: honest::to_parent(), cases: 100_000 },
+        Target { name: "to_child", body: messages::to_child, seeds: honest::to_child(), cases: 100_000 },
+        Target { name: "value", body: value::value, seeds: value::seeds(), cases: 20_000 },
+        Target {
+            name: "parent_session",
+            body: parent_session::parent_session,
+            seeds: parent_session::seeds(),
+            cases: 20_000,
+        },
+        Target {
+            name: "child_session",
+            body: child_session::child_session,
+            seeds: child_session::seeds(),
+            cases: 20_000,
+        },
     ]
 }
 
@@ -50,11 +62,11 @@ fn what_the_fuzzers_came_to_does_no_harm() {
 }
 
 #[test]
-fn random_bytes_of_every_length_do_no_harm() {
+fn random_bytes_of_any_length_do_no_harm() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut bytes = Vec::new();
     for Target { body, .. } in targets() {
-        for length in 0..=LONGEST {
+        for length in (0..SHORT).chain((SHORT..=LONGEST).step_by(31)) {
             for first in [random.below(256), random.below(VARIANTS), random.below(VARIANTS)] {
                 bytes.clear();
                 bytes.resize_with(length, || random.byte());
@@ -138,6 +150,8 @@ impl Random {
     }
 }
 
+/// Every length up to this, and some up to the longest.
+const SHORT: usize = 300;
 const LONGEST: usize = 4096;
 /// Nothing that begins an input has more variants.
 const VARIANTS: usize = 20;

@@ -129,7 +129,11 @@ fn each_type(source: Source<'_>) {
     read::<String>(source);
     read::<ByteBuf>(source);
     read::<Vec<u8>>(source);
-    read::<Vec<()>>(source);
+    match source {
+        // What a number says in two bytes instead of one is more than can be said in one.
+        Source::Bytes(bytes) => assert!(codec::decode::<Vec<()>>(bytes).map_or(0, |units| units.len()) <= bytes.len()),
+        Source::Value(_) => read::<Vec<()>>(source),
+    }
     read::<Vec<Vec<f32>>>(source);
     read::<[u16; 3]>(source);
     // Not an option in an option, of which a value keeps one.
