@@ -186,7 +186,7 @@ impl Handle {
         }
         let (tell, told) = sync_channel(1);
         let posted = self.lanes.post_function(Box::new(move |core| {
-            let result = match core.nesting.begin(None) {
+            let result = match core.begin_function(None) {
                 Ok(_running) => {
                     core.extensions.get::<T>().ok_or(NestError::LoopEnded).map(|extension| task(&extension))
                 }

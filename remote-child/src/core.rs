@@ -10,7 +10,7 @@ use remote_protocol::call::{self, CallError, FunctionResult, Outcome, Run};
 use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
-use remote_protocol::id::{CallId, FrameId, LoaderId, ProcessId};
+use remote_protocol::id::{CallId, FrameId, InvocationId, LoaderId, ProcessId};
 use remote_protocol::limits;
 use remote_protocol::link::Receive;
 use remote_protocol::message::{Event, ToChild, ToParent, Trouble, Welcome};
@@ -24,7 +24,7 @@ use crate::extensions::Extensions;
 use crate::frame::{Frame, FrameOptions, Shared};
 use crate::lanes::Lanes;
 use crate::loader::Loader;
-use crate::nesting::{Nesting, TooDeep};
+use crate::nesting::{Nesting, Running, TooDeep};
 use crate::port::EmitError;
 
 /// All that belongs to the loop thread of a child.
@@ -90,6 +90,7 @@ impl Core {
     }
 
     pub(crate) fn welcomed(&self, welcome: Welcome) {
+        self.lanes.set_limits(welcome.limits);
         // The session takes one welcome only.
         let _ = self.welcome.set(welcome);
     }
@@ -194,7 +195,7 @@ impl Core {
             answered |= sent.is_ok();
             sent
         };
-        let ran = contain(|| match (self.callbacks(), self.nesting.begin(Some(invocation))) {
+        let ran = contain(|| match (self.callbacks(), self.begin_function(Some(invocation))) {
             (Some(callbacks), Ok(_running)) => callbacks.run(run, &mut answer),
             (Some(callbacks), Err(TooDeep { limit })) => callbacks.refuse(run, limit, &mut answer),
             (None, _) => {
@@ -213,6 +214,11 @@ impl Core {
                 self.send(Some(ToParent::Object(call::ToParent::Result(result))));
             }
         }
+    }
+
+    /// A function begins on this thread; it ends when what this gives is dropped.
+    pub(crate) fn begin_function(&self, invocation: Option<InvocationId>) -> Result<Running<'_>, TooDeep> {
+        self.nesting.begin(invocation, self.lanes.limits().max_nested_functions())
     }
 
     /// Runs the functions that other threads of this process wait for.
@@ -331,7 +337,7 @@ impl Core {
         if self.ending.get() {
             return Err(EmitError::Disconnected);
         }
-        let (id, message) = self.session.borrow_mut().register_frame(options.tab);
+        let (id, message) = self.session.borrow_mut().register_frame(options.tab)?;
         // Sent first: what listeners for the attachment emit on the frame has to come after it.
         self.lanes.send(&message).map_err(|_| EmitError::Disconnected)?;
         let shared = self.attach_frame(id, options.tab, Some(content));
@@ -428,7 +434,8 @@ pub(crate) struct MainInlet {
 
 impl MainInlet {
     fn new(rx: Box<dyn Receive>) -> Self {
-        Self { inlet: RefCell::new(Inlet::new(rx, Budget::default())), deferred: RefCell::default() }
+        // The parent is trusted with our memory.
+        Self { inlet: RefCell::new(Inlet::new(rx, Budget::unlimited())), deferred: RefCell::default() }
     }
 
     /// Waits for the next message and handles it.

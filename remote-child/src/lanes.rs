@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use remote_protocol::call::{self, Call, Outcome, Release, Request};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{CallId, LaneId, LentId};
-use remote_protocol::limits::{self, LANES, RECORD_BYTES};
+use remote_protocol::limits::{self, Limits, RECORD_BYTES};
 use remote_protocol::link::{Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::record::Budget;
@@ -24,10 +24,12 @@ use crate::core::Core;
 /// What every thread of a child reaches the parent with: the main lane's outlet, and lanes for calls.
 ///
 /// The loop thread calls on the main lane. Any other thread takes a free lane for the time of its call, and opens one when there is
-/// none, up to [`LANES`]; so a thread that has ended holds none.
+/// none, up to the limit; so a thread that has ended holds none.
 pub(crate) struct Lanes {
     this: Weak<Self>,
     link: Arc<dyn Link>,
+    /// As the parent says when it welcomes us; the defaults until then.
+    limits: OnceLock<Limits>,
     outlet: Mutex<MainOutlet>,
     /// What threads of ours have let go of. Locked for a moment only, also while `outlet` is.
     releases: Mutex<Releases>,
@@ -76,7 +78,11 @@ impl Lanes {
         let lanes = Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             link,
-            outlet: Mutex::new(MainOutlet { outlet: Outlet::new(main.tx), batch: Vec::new() }),
+            limits: OnceLock::new(),
+            outlet: Mutex::new(MainOutlet {
+                outlet: Outlet::new(main.tx, Limits::new().max_message_bytes()),
+                batch: Vec::new(),
+            }),
             releases: Mutex::default(),
             calls: AtomicU32::new(0),
             pool: Mutex::default(),
@@ -87,6 +93,16 @@ impl Lanes {
             waker: rx_waker,
         });
         (lanes, main.rx)
+    }
+
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        // The session takes one welcome only.
+        let _ = self.limits.set(limits);
+        self.main_outlet().outlet.set_limit(limits.max_message_bytes());
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits.get().copied().unwrap_or_default()
     }
 
     /// Sends on the main lane, from any thread, and what was let go of before. Never blocks.
@@ -229,10 +245,10 @@ impl Lanes {
             if let Some(lane) = pool.free.pop() {
                 return Some(lane);
             }
-            if pool.opened + 1 < LANES {
+            if pool.opened + 1 < self.limits().max_lanes() {
                 pool.opened += 1;
                 let lane = self.link.open(LaneId(pool.opened)).ok()?;
-                return Some(CallLane::new(lane));
+                return Some(CallLane::new(lane, self.limits()));
             }
             let left = deadline.checked_duration_since(Instant::now())?;
             (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
@@ -382,6 +398,10 @@ impl Caller for Lanes {
         let _ = self.send(&ToParent::Object(call::ToParent::Revoked { callbacks }));
     }
 
+    fn limits(&self) -> Limits {
+        Self::limits(self)
+    }
+
     fn next_call(&self) -> CallId {
         CallId(self.calls.fetch_add(1, Ordering::Relaxed))
     }
@@ -418,9 +438,10 @@ struct CallLane {
 }
 
 impl CallLane {
-    fn new(lane: Lane) -> Self {
-        // The parent is trusted with our memory: its lanes share no budget.
-        Self { outlet: Outlet::new(lane.tx), inlet: Inlet::new(lane.rx, Budget::default()) }
+    fn new(lane: Lane, limits: Limits) -> Self {
+        // The parent is trusted with our memory.
+        let inlet = Inlet::new(lane.rx, Budget::unlimited());
+        Self { outlet: Outlet::new(lane.tx, limits.max_message_bytes()), inlet }
     }
 
     /// Only returns come on these lanes.

@@ -54,7 +54,7 @@ pub use crate::process::Process;
 pub use remote_protocol::event::{Event, EventKey, PayloadError};
 pub use remote_protocol::id::{FrameId, LoaderId, ProcessId};
 pub use remote_protocol::listeners::ListenerId;
-pub use remote_protocol::{message::Versions, state::Violation, value::Value};
+pub use remote_protocol::{message::Versions, state::Violation, state::child::TooManyFrames, value::Value};
 
 #[doc(hidden)]
 pub mod __private {

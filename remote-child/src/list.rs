@@ -86,7 +86,8 @@ impl Frames {
     ///
     /// # Errors
     ///
-    /// [`EmitError::Unloaded`] when the loader is unloaded; [`EmitError::Disconnected`] when the parent is gone.
+    /// [`EmitError::Unloaded`] when the loader is unloaded; [`EmitError::Disconnected`] when the parent is gone;
+    /// [`EmitError::TooManyFrames`] when the process has as many as its parent lets it have, 4096 if that says nothing.
     pub fn register<T: 'static>(&self, content: T, options: FrameOptions) -> Result<Frame, EmitError> {
         let content: Rc<dyn Any> = Rc::new(content);
         self.loader.core().register_frame(&self.loader, content, options)

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 
 use remote_protocol::id::{CallId, InvocationId};
-use remote_protocol::limits::NESTED_FUNCTIONS;
 
 /// The functions that run on the loop thread, and the calls it waits for: each one within the one before it.
 #[derive(Default)]
@@ -17,11 +16,11 @@ pub(crate) struct Nesting {
 }
 
 impl Nesting {
-    /// A function begins; it ends when what this gives is dropped.
-    pub(crate) fn begin(&self, invocation: Option<InvocationId>) -> Result<Running<'_>, TooDeep> {
+    /// A function begins, within less than `limit` others; it ends when what this gives is dropped.
+    pub(crate) fn begin(&self, invocation: Option<InvocationId>, limit: usize) -> Result<Running<'_>, TooDeep> {
         let mut functions = self.functions.borrow_mut();
-        if functions.len() >= NESTED_FUNCTIONS {
-            return Err(TooDeep { limit: NESTED_FUNCTIONS });
+        if functions.len() >= limit {
+            return Err(TooDeep { limit });
         }
         functions.push(invocation);
         self.begun.set(self.begun.get().wrapping_add(1));
@@ -107,10 +106,10 @@ mod tests {
     fn the_innermost_function_that_the_parent_waits_for_makes_the_calls() {
         let nesting = Nesting::default();
         assert_eq!(nesting.invocation(), None);
-        let outer = nesting.begin(Some(InvocationId(7))).unwrap();
-        let local = nesting.begin(None).unwrap();
+        let outer = nesting.begin(Some(InvocationId(7)), 9).unwrap();
+        let local = nesting.begin(None, 9).unwrap();
         assert_eq!(nesting.invocation(), Some(InvocationId(7)));
-        let inner = nesting.begin(Some(InvocationId(8))).unwrap();
+        let inner = nesting.begin(Some(InvocationId(8)), 9).unwrap();
         assert_eq!(nesting.invocation(), Some(InvocationId(8)));
         drop((inner, local));
         assert!(nesting.is_in_function());
@@ -122,11 +121,11 @@ mod tests {
     #[test]
     fn functions_nest_as_deep_as_the_limit() {
         let nesting = Nesting::default();
-        let running: Vec<_> = (0..NESTED_FUNCTIONS).map(|_| nesting.begin(None).ok()).collect();
+        let running: Vec<_> = (0..3).map(|_| nesting.begin(None, 3).ok()).collect();
         assert!(running.iter().all(Option::is_some));
-        assert!(nesting.begin(None).is_err());
+        assert!(nesting.begin(None, 3).is_err());
         drop(running);
-        assert!(nesting.begin(None).is_ok());
+        assert!(nesting.begin(None, 3).is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use remote_protocol::contain::contain;
 use remote_protocol::event::{self, Arrived, EventKey, PayloadError};
 use remote_protocol::listeners::{ListenerId, Listeners};
 use remote_protocol::message::{Event, Target, Trouble};
+use remote_protocol::state::child::TooManyFrames;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -54,9 +55,10 @@ impl<S: Subject> Port<S> {
             return Err(EmitError::Unloaded);
         }
         let (name, form) = (event.name(), event.form());
-        let payload = event::encode(name, form, payload)?;
+        let core = self.loader.core();
+        let payload = event::encode(name, form, payload, core.lanes.limits().max_payload_bytes())?;
         let event = Event { loader: self.loader.id, target: self.target, name: name.into(), form, payload };
-        self.loader.core().emit(event)
+        core.emit(event)
     }
 
     /// Calls `listener` for each event of this name.
@@ -118,7 +120,7 @@ impl<S: Subject> fmt::Debug for Port<S> {
     }
 }
 
-/// Why an event was not sent.
+/// Why an event was not sent, or a frame not registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
@@ -133,6 +135,9 @@ pub enum EmitError {
         /// How long was waited.
         after: Duration,
     },
+    /// The process has registered as many frames as it may.
+    #[error(transparent)]
+    TooManyFrames(#[from] TooManyFrames),
     /// The parent has unloaded the loader that the port is of.
     #[error("the loader of this port is unloaded")]
     Unloaded,

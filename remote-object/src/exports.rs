@@ -1,12 +1,11 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use remote_protocol::call::{CallError, Root};
 use remote_protocol::id::{FrameId, ProcessId};
-use remote_protocol::limits::{NAME_BYTES, REFERENCES};
+use remote_protocol::limits::{Limits, NAME_BYTES};
 use remote_protocol::service::{Notify, Serve, Service};
 
 use crate::buffer::BufferBuilder;
@@ -155,17 +154,6 @@ impl Exports {
         self.roots.policy.add_listener(Arc::new(listener));
     }
 
-    /// How many objects one process may have references to at any time, and how many callbacks and functions of one may be held; 16,384 if
-    /// nothing is said. It is for processes that are served from now on, so say it before [`serve`](Self::serve).
-    ///
-    /// Past it, what would send one more is an error that names the limit: in the process's call, which gives
-    /// [`CallError`](crate::CallError), or where a callback is called with one,
-    /// [`CallbackError::Unsendable`](crate::CallbackError::Unsendable), or a function,
-    /// [`CallError::Arguments`](crate::CallError::Arguments).
-    pub fn limit_references(&self, references: usize) {
-        self.roots.limit.store(references, Ordering::Relaxed);
-    }
-
     /// What the children have of the parent, and the parent of the children.
     #[must_use]
     pub fn alive(&self) -> Alive {
@@ -244,25 +232,12 @@ pub struct NotServing {
 }
 
 /// The exports, and the processes that may ask for them.
+#[derive(Default)]
 pub(crate) struct Roots {
     objects: Mutex<HashMap<Root<'static>, Arc<dyn Object>>>,
     current: Mutex<Current>,
     policy: Policy,
     servings: Mutex<Vec<Arc<Serving>>>,
-    /// References each process that is served from now on may have, and callbacks that may be held of it.
-    limit: AtomicUsize,
-}
-
-impl Default for Roots {
-    fn default() -> Self {
-        Self {
-            objects: Mutex::default(),
-            current: Mutex::default(),
-            policy: Policy::default(),
-            servings: Mutex::default(),
-            limit: AtomicUsize::new(REFERENCES),
-        }
-    }
 }
 
 /// How what belongs to a frame is found.
@@ -382,10 +357,9 @@ impl Server {
 }
 
 impl Serve for Server {
-    fn open(&self, process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service> {
+    fn open(&self, process: ProcessId, limits: Limits, child: Arc<dyn Notify>) -> Arc<dyn Service> {
         let (roots, frames) = (Arc::downgrade(&self.roots), Arc::downgrade(&self.frames));
-        let limit = self.roots.limit.load(Ordering::Relaxed);
-        let serving = Serving::new(process, roots, frames, child, limit);
+        let serving = Serving::new(process, roots, frames, child, limits);
         if process.serial() == MAIN {
             // It is opened once.
             let _ = self.main.set(Arc::downgrade(&serving));

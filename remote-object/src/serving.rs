@@ -12,7 +12,7 @@ use remote_protocol::call::{Call, CallError, Outcome, Release, Request, Return, 
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::id::{CallId, FrameId, LentId, ProcessId};
-use remote_protocol::limits::REVOKED;
+use remote_protocol::limits::{Limits, REVOKED};
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Alive, Answer, ArrivedOutcome, Notify, Service};
 use remote_protocol::value::{self, ReferenceKind, Value};
@@ -50,8 +50,8 @@ pub(crate) struct Serving {
     filters: Filters,
     child: Arc<dyn Notify>,
     tables: Mutex<Tables>,
-    /// Objects that may be lent at any time, and callbacks that may be held.
-    limit: usize,
+    /// What the process may have.
+    limits: Limits,
     under_way: UnderWay,
     unanswered: Unanswered,
     closed: AtomicBool,
@@ -63,7 +63,7 @@ impl Serving {
         roots: Weak<Roots>,
         frames: Weak<dyn FindFrame>,
         child: Arc<dyn Notify>,
-        limit: usize,
+        limits: Limits,
     ) -> Arc<Self> {
         Arc::new(Self {
             process,
@@ -71,8 +71,8 @@ impl Serving {
             frames,
             filters: Filters::default(),
             child,
-            tables: Mutex::new(Tables::new(limit)),
-            limit,
+            tables: Mutex::new(Tables::new(limits)),
+            limits,
             under_way: UnderWay::default(),
             unanswered: Unanswered::default(),
             closed: AtomicBool::new(false),
@@ -234,10 +234,11 @@ impl Serving {
     ) -> Result<Arc<HeldCallback>, String> {
         let made_at = made_at.shortened();
         let mut tables = self.tables();
-        if tables.callbacks.len() >= self.limit && !tables.callbacks.contains(id) {
+        let limit = self.limits.max_references();
+        if tables.callbacks.len() >= limit && !tables.callbacks.contains(id) {
             drop(tables);
             self.child.release(Release { id, count: 1 });
-            return Err(format!("more than {} callbacks of one process", self.limit));
+            return Err(format!("more than {limit} callbacks of one process"));
         }
         let Tables { callbacks, places, .. } = &mut *tables;
         let mut many = None;

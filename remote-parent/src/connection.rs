@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use remote_protocol::call::{Invoke, Release};
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError};
 use remote_protocol::id::{FrameId, LaneId, LentId, LoaderId, ProcessId};
-use remote_protocol::limits::CALL;
+use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::link::{self, Link, SendError, Waker};
 use remote_protocol::message::{Event, ToChild};
 use remote_protocol::payload::{Encoding, Payload};
@@ -44,6 +44,7 @@ use waiting::Waiting;
 /// The parent's end of what joins it with one process.
 pub(crate) struct Connection {
     id: ProcessId,
+    limits: Limits,
     weak: Weak<Self>,
     state: Mutex<State>,
     link: OnceLock<Arc<dyn Link>>,
@@ -87,24 +88,19 @@ pub(crate) enum Local {
 }
 
 impl Connection {
-    /// `kept` is how many bytes may be kept for the driver while others read.
-    pub(crate) fn new(
-        id: ProcessId,
-        session: Session,
-        kept: usize,
-        pump: Option<Arc<Pump>>,
-        watchdog: Arc<Watchdog>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(id: ProcessId, session: Session, pump: Option<Arc<Pump>>, watchdog: Arc<Watchdog>) -> Arc<Self> {
+        let limits = session.limits();
         Arc::new_cyclic(|weak| Self {
             id,
+            limits,
             weak: Weak::clone(weak),
             state: Mutex::new(State { session, outlet: None }),
             link: OnceLock::new(),
             waker: OnceLock::new(),
-            reading: Reading::new(kept),
-            lane_budget: Budget::default(),
+            reading: Reading::new(limits),
+            lane_budget: Budget::new(limits.max_message_bytes()),
             pump,
-            waiting: Waiting::default(),
+            waiting: Waiting::new(limits),
             watchdog,
             local: Mutex::default(),
             has_local: AtomicBool::new(false),
@@ -120,6 +116,11 @@ impl Connection {
 
     pub(crate) const fn id(&self) -> ProcessId {
         self.id
+    }
+
+    /// What the process may have, do and cost.
+    pub(crate) const fn limits(&self) -> Limits {
+        self.limits
     }
 
     pub(crate) fn set_child(&self, child: Option<Arc<SharedChild>>) {
@@ -144,7 +145,10 @@ impl Connection {
         let weak = Weak::clone(&self.weak);
         link.on_lane(Box::new(move |id, lane| {
             if let Some(connection) = weak.upgrade() {
-                lane::serve(connection, id, lane);
+                match connection.limits.max_lanes() {
+                    limit if id.0 >= limit => connection.violated(Violation::TooManyLanes { limit }),
+                    _ => lane::serve(connection, id, lane),
+                }
             }
         }));
         let weak = Weak::clone(&self.weak);
@@ -155,16 +159,16 @@ impl Connection {
             }
         }));
         let _ = self.waker.set(main.rx.waker());
-        lock(&self.state).outlet = Some(Outlet::new(main.tx));
+        lock(&self.state).outlet = Some(Outlet::new(main.tx, self.limits.max_message_bytes()));
         let _ = self.link.set(link);
-        Ok(Inlet::new(main.rx, Budget::default()))
+        Ok(Inlet::new(main.rx, Budget::new(self.limits.max_message_bytes())))
     }
 
     /// Begins to serve objects.
     pub(crate) fn serve(&self, serve: &dyn Serve) {
         let child = Arc::new(WeakNotify { id: self.id, connection: Weak::clone(&self.weak) });
         // There is one service for each connection: the hub takes one server.
-        let _ = self.service.set(serve.open(self.id, child));
+        let _ = self.service.set(serve.open(self.id, self.limits, child));
     }
 
     pub(crate) fn service(&self) -> Option<&Arc<dyn Service>> {

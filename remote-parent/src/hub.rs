@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use remote_protocol::id::{FrameId, LoaderId, ProcessId};
-use remote_protocol::limits::inbox_bytes;
+use remote_protocol::limits::Limits;
 use remote_protocol::listeners::Turn;
 use remote_protocol::message::Event;
 use remote_protocol::module::ModulePath;
@@ -76,8 +76,9 @@ impl Hub {
         self.options.deadlines
     }
 
-    pub(crate) const fn window(&self) -> u64 {
-        self.options.window
+    /// What a process may have, do and cost if nothing else is said of it.
+    pub(crate) const fn limits(&self) -> Limits {
+        self.options.limits
     }
 
     pub(crate) fn version(&self) -> &str {
@@ -100,7 +101,7 @@ impl Hub {
 
     /// Makes the connection of a process that has just been started; from now on it is told what all are told. `None` when the parent
     /// is closed.
-    pub(crate) fn connect(&self, pid: u32, remote: bool) -> Option<Arc<Connection>> {
+    pub(crate) fn connect(&self, pid: u32, remote: bool, limits: Limits) -> Option<Arc<Connection>> {
         let mut members = lock(&self.members);
         if members.closed {
             return None;
@@ -110,13 +111,10 @@ impl Hub {
         let settings = Settings {
             application: self.options.version.clone(),
             remote,
-            window: self.options.window,
+            limits,
             deadline: self.options.deadlines.call,
-            ..Settings::default()
         };
-        let kept = inbox_bytes(self.options.window);
-        let connection =
-            Connection::new(id, Session::new(id, settings), kept, self.pump.clone(), Arc::clone(&self.watchdog));
+        let connection = Connection::new(id, Session::new(id, settings), self.pump.clone(), Arc::clone(&self.watchdog));
         for loader in members.loaders.values() {
             loader.open_in(&connection);
         }

@@ -34,7 +34,8 @@ pub(crate) fn serve(connection: Arc<Connection>, id: LaneId, lane: Lane) {
 
 fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Violation> {
     let mut inlet = Inlet::new(lane.rx, connection.lane_budget.clone());
-    let answer = LaneAnswer { process: connection.id(), outlet: Arc::new(Mutex::new(Outlet::new(lane.tx))) };
+    let outlet = Outlet::new(lane.tx, connection.limits().max_message_bytes());
+    let answer = LaneAnswer { process: connection.id(), outlet: Arc::new(Mutex::new(outlet)) };
     loop {
         let message = match inlet.next(None) {
             Ok(message) => message,

@@ -57,6 +57,7 @@ pub use crate::snapshot::{FrameSnapshot, LoaderSnapshot, ProcessSnapshot, Snapsh
 pub use crate::spawn::StartError;
 pub use remote_protocol::event::{Event, EventKey, PayloadError};
 pub use remote_protocol::id::{FrameId, ProcessId};
+pub use remote_protocol::limits::Limits;
 pub use remote_protocol::listeners::ListenerId;
 pub use remote_protocol::message::{Trouble, Versions};
 pub use remote_protocol::module::{ModulePath, ResolveError};

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use remote_protocol::limits;
+use remote_protocol::limits::{self, Limits};
 
 /// How a [`Parent`](crate::Parent) is made.
 #[derive(Clone)]
@@ -13,18 +13,13 @@ use remote_protocol::limits;
 pub struct ParentOptions {
     pub(crate) version: String,
     pub(crate) deadlines: Deadlines,
-    pub(crate) window: u64,
+    pub(crate) limits: Limits,
     pub(crate) executor: Option<Arc<dyn Executor>>,
 }
 
 impl Default for ParentOptions {
     fn default() -> Self {
-        Self {
-            version: String::new(),
-            deadlines: Deadlines::default(),
-            window: limits::WINDOW_BYTES as u64,
-            executor: None,
-        }
+        Self { version: String::new(), deadlines: Deadlines::default(), limits: Limits::new(), executor: None }
     }
 }
 
@@ -46,10 +41,9 @@ impl ParentOptions {
         self
     }
 
-    /// How many bytes of events and callbacks may lie unhandled in each direction between the parent and one process, 8 MiB if
-    /// nothing is said. Past it, the parent's `emit` gives [`EmitError::Backlog`](crate::EmitError::Backlog), and the child's waits.
-    pub const fn window(mut self, bytes: u64) -> Self {
-        self.window = bytes;
+    /// What each process may have, do and cost.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -66,11 +60,11 @@ impl ParentOptions {
 
 impl fmt::Debug for ParentOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, deadlines, window, executor } = self;
+        let Self { version, deadlines, limits, executor } = self;
         f.debug_struct("ParentOptions")
             .field("version", version)
             .field("deadlines", deadlines)
-            .field("window", window)
+            .field("limits", limits)
             .field("has_executor", &executor.is_some())
             .finish()
     }
@@ -135,6 +129,8 @@ pub struct ProcessOptions {
     pub(crate) name: Option<String>,
     pub(crate) transport: Transport,
     pub(crate) restart: Restart,
+    /// `None`: those of the parent.
+    pub(crate) limits: Option<Limits>,
     /// When it was started again, within the time that its policy counts.
     pub(crate) restarts: Vec<Instant>,
     /// `None`: this same executable.
@@ -232,6 +228,13 @@ impl ProcessOptions {
         self
     }
 
+    /// What this process may have, do and cost, where that is not what the [parent](ParentOptions::limits) says for all: less for one that
+    /// is trusted less, for example.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
     /// Whether another process is started when this one crashes.
     pub const fn restart(mut self, restart: Restart) -> Self {
         self.restart = restart;
@@ -302,7 +305,8 @@ pub enum Transport {
     /// that attack it.
     Ipc,
     /// No process of its own: a thread of the parent's. For tests, and where processes cannot be had. Nothing protects the parent
-    /// from it. Of the options only the name and the restart policy have a meaning then.
+    /// from it. Of the options only the name, the limits and the restart policy have a
+    /// meaning then.
     Memory,
 }
 

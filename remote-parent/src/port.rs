@@ -55,7 +55,7 @@ impl<S: Subject> Port<S> {
     /// Sends an event to the listeners in the child; on the port of a list, to those of each process or frame. Never blocks.
     ///
     /// What is sent counts until the child has handled it: until its listeners for it have returned. So an event that alone fills the
-    /// [window](crate::ParentOptions::window) leaves no room for others before that, not even to answer what its listeners say.
+    /// [window](crate::Limits::window) leaves no room for others before that, not even to answer what its listeners say.
     ///
     /// # Errors
     ///
@@ -65,7 +65,12 @@ impl<S: Subject> Port<S> {
             return Err(EmitError::Unloaded);
         }
         let (name, form) = (event.name(), event.form());
-        let payload = event::encode(name, form, payload)?;
+        let limits = match &self.scope {
+            Scope::Process(process) => process.shared().connection().limits(),
+            Scope::Frame(frame) => frame.process().shared().connection().limits(),
+            Scope::Processes | Scope::Frames => self.loader.hub.limits(),
+        };
+        let payload = event::encode(name, form, payload, limits.max_payload_bytes())?;
         let target = match &self.scope {
             Scope::Process(_) | Scope::Processes => Target::Process,
             Scope::Frame(frame) => Target::Frame(frame.id()),
@@ -170,6 +175,16 @@ pub enum EmitError {
     /// The loader that the port is of has been unloaded.
     #[error("the loader of this port is unloaded")]
     Unloaded,
+    /// The process takes less than others do, to which the event was sent as well.
+    #[error("process {process} takes {limit} bytes at most, not {length}")]
+    TooLong {
+        /// The process.
+        process: ProcessId,
+        /// The length of the payload, in bytes.
+        length: usize,
+        /// How long it may be.
+        limit: usize,
+    },
     /// The process does not handle what it is sent.
     #[error("process {process} has {unhandled} bytes unhandled, at most {limit} may be")]
     Backlog {
@@ -186,6 +201,7 @@ impl EmitError {
     pub(crate) fn not_sent(process: ProcessId, error: NotifyError) -> Self {
         match error {
             NotifyError::Backlog(full) => Self::Backlog { process, unhandled: full.unhandled, limit: full.limit },
+            NotifyError::TooLong { length, limit } => Self::TooLong { process, length, limit },
             _ => Self::Detached { process },
         }
     }

@@ -11,7 +11,7 @@ use once_cell::sync::OnceCell;
 use remote_child::{CHILD_ARGUMENT, Host, HostShared};
 use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Pause};
-use remote_protocol::limits::inbox_bytes;
+use remote_protocol::limits::Limits;
 use remote_protocol::link::Link;
 use remote_protocol::message::Versions;
 use remote_protocol::state::Violation;
@@ -55,11 +55,11 @@ pub(crate) fn start_main(loader: &Arc<LoaderState>) -> Result<(), StartError> {
 
 /// Starts a child on a thread of this process.
 fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result<Arc<process::Shared>, StartError> {
-    let connection = hub.connect(std::process::id(), remote).ok_or(StartError::ParentClosed)?;
+    let connection = hub.connect(std::process::id(), remote, limits(hub, &options)).ok_or(StartError::ParentClosed)?;
     connection.set_child(None);
     let starting = Starting { hub, connection, driven: false };
     let (link, child_link) = memory::pair(memory::Faults::none());
-    link.set_inbox_bytes(inbox_bytes(hub.window()));
+    link.set_inbox_bytes(starting.connection.limits().inbox_bytes());
     // The child trusts its parent.
     child_link.set_inbox_bytes(usize::MAX);
     let shared = (!remote).then(|| {
@@ -76,16 +76,22 @@ fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result
     starting.greet(Arc::new(link), options, remote, after(hub.deadlines().start))
 }
 
+/// What a process may have, do and cost.
+fn limits(hub: &Hub, options: &ProcessOptions) -> Limits {
+    options.limits.unwrap_or_else(|| hub.limits())
+}
+
 /// Starts a program, as a child that has yet to say hello.
 fn launch<'a>(
     hub: &'a Arc<Hub>,
     command: Command,
     program: &Path,
+    limits: Limits,
 ) -> Result<(Starting<'a>, Arc<SharedChild>), StartError> {
     let started = spawner()?.start(command);
     let child = started.map_err(|source| StartError::Program { program: program.to_owned(), source })?;
     let child = Arc::new(child);
-    let Some(connection) = hub.connect(child.id(), true) else {
+    let Some(connection) = hub.connect(child.id(), true, limits) else {
         let _ = child.kill();
         let _ = child.wait();
         return Err(StartError::ParentClosed);

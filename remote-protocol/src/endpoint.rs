@@ -6,7 +6,6 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::codec::{self, EncodeError};
-use crate::limits::MESSAGE_BYTES;
 use crate::link::{Closure, Receive, Received, SendError, Transmit};
 use crate::record::{self, Budget, Joiner, Message};
 use crate::state::Violation;
@@ -16,13 +15,19 @@ pub struct Outlet {
     tx: Box<dyn Transmit>,
     message: Vec<u8>,
     record: Vec<u8>,
+    limit: usize,
 }
 
 impl Outlet {
-    /// Sends on `tx`.
+    /// Sends messages of at most `limit` bytes on `tx`.
     #[must_use]
-    pub const fn new(tx: Box<dyn Transmit>) -> Self {
-        Self { tx, message: Vec::new(), record: Vec::new() }
+    pub const fn new(tx: Box<dyn Transmit>, limit: usize) -> Self {
+        Self { tx, message: Vec::new(), record: Vec::new(), limit }
+    }
+
+    /// Changes how long a message may be.
+    pub const fn set_limit(&mut self, bytes: usize) {
+        self.limit = bytes;
     }
 
     /// Sends a message, in as many records as it takes. Never blocks.
@@ -45,8 +50,8 @@ impl Outlet {
         record::begin(&mut self.message);
         codec::encode(message, &mut self.message)?;
         let length = self.message.len() - record::BEGINNING_BYTES;
-        let result = if length > MESSAGE_BYTES {
-            Err(OutletError::TooLong { length, limit: MESSAGE_BYTES })
+        let result = if length > self.limit {
+            Err(OutletError::TooLong { length, limit: self.limit })
         } else {
             log(length);
             record::split(&self.message, &mut self.record, |record| self.tx.send(record)).map_err(OutletError::Link)

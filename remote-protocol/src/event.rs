@@ -106,12 +106,17 @@ impl<P> EventKey<P> for Event<P> {
     }
 }
 
-/// Writes what an event carries: a self-describing value, or a typed one as it is.
+/// Writes what an event carries, `limit` bytes at most: a self-describing value, or a typed one as it is.
 ///
 /// # Errors
 ///
 /// [`PayloadError::Unsendable`] when `payload` cannot be written, is too long or too deep.
-pub fn encode<P: Serialize + ?Sized>(name: &str, form: Form, payload: &P) -> Result<Payload<'static>, PayloadError> {
+pub fn encode<P: Serialize + ?Sized>(
+    name: &str,
+    form: Form,
+    payload: &P,
+    limit: usize,
+) -> Result<Payload<'static>, PayloadError> {
     let unsendable = |reason: String| PayloadError::Unsendable {
         event: name.to_owned(),
         payload: type_name::<P>().to_owned(),
@@ -129,8 +134,8 @@ pub fn encode<P: Serialize + ?Sized>(name: &str, form: Form, payload: &P) -> Res
         }
     }
     .map_err(|error| unsendable(error.to_string()))?;
-    if bytes.len() > limits::PAYLOAD_BYTES {
-        return Err(unsendable(format!("{} bytes, at most {}", bytes.len(), limits::PAYLOAD_BYTES)));
+    if bytes.len() > limit {
+        return Err(unsendable(format!("{} bytes, at most {limit}", bytes.len())));
     }
     Ok(Payload::plain(bytes))
 }

@@ -1,17 +1,18 @@
-//! Limits, each with its reason. What can be configured is configured where it is used; these are the defaults.
+//! Limits, each with its reason. Those of one process can be configured, by [`Limits`]: then these are the defaults.
 
 use std::time::{Duration, Instant};
+
+mod builder;
+
+pub use builder::Limits;
 
 /// The longest record. Smaller than what every transport can hand over in one piece: ipc-channel begins to split, and
 /// then to wait for its peer in the middle of a message, at about 200 KiB.
 pub const RECORD_BYTES: usize = 64 * 1024;
 
 /// The longest message; all messages of a lane, or of lanes with one budget, that are being joined, together. Anything larger has to
-/// be sent in pieces.
+/// be sent in pieces, or is a buffer.
 pub const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
-
-/// The longest payload of an event, a call, a result or a callback: what a message may have, less than what may come around it.
-pub const PAYLOAD_BYTES: usize = MESSAGE_BYTES - RECORD_BYTES;
 
 /// How deep values may nest: deep enough for any document, and small enough for any thread's stack.
 pub const DEPTH: u32 = 32;
@@ -25,24 +26,10 @@ pub const MESSAGE_COST: usize = 64;
 /// The lanes of one link, the main lane included. As many threads of a child can be in calls at once; more wait for a lane.
 pub const LANES: u8 = 16;
 
-/// The calls of one process that may be unanswered while nobody is blocked in them: each keeps something on both sides until it is
-/// answered. As many as anybody follows up at once; whoever has more to ask asks with a list.
-pub const PROMISED_CALLS: usize = 64;
-
-/// What the arguments of those calls may take together, in bytes: as much as one message, which may have it alone.
-pub const PROMISED_BYTES: usize = MESSAGE_BYTES;
-
-/// What may have arrived from a child and not be handled, for a window of `window` bytes: the window, which one message may go past;
-/// a call of the loop thread behind it; one long call of the other threads, which make them one at a time; their short ones; what is
-/// given back; and promised calls, with their being given up.
-#[must_use]
-pub const fn inbox_bytes(window: u64) -> usize {
-    let releases = RELEASE_BATCHES as usize * (RELEASES * RELEASE_BYTES + 2 * MESSAGE_COST);
-    let promised = PROMISED_BYTES + PROMISED_CALLS * 1024;
-    let beyond = 3 * MESSAGE_BYTES + LANES as usize * 4 * RECORD_BYTES + releases + promised;
-    // A window that is longer than memory is no limit.
-    if window > (usize::MAX / 2) as u64 { usize::MAX } else { window as usize + beyond }
-}
+/// The calls of one process that may be unanswered while nobody is blocked in them, and the functions of it that the parent waits for, or
+/// has given up and the process has not answered: each keeps something on both sides until it is answered. As many as anybody follows up
+/// at once; whoever has more to ask asks with a list.
+pub const CALLS: usize = 64;
 
 /// Objects lent to one process, and callbacks held of it, at any time.
 pub const REFERENCES: usize = 16_384;
@@ -64,9 +51,6 @@ pub const REVOKED: usize = 1024;
 /// little enough for any thread's stack.
 pub const NESTED_FUNCTIONS: usize = 16;
 
-/// Functions of one process that the parent waits for, or has given up and the process has not answered, at any time.
-pub const INVOCATIONS: usize = 64;
-
 /// Bytes of buffers lent to one process, at any time: a child that never gives one back must not fill the memory of the parent.
 pub const BUFFER_BYTES: usize = 256 * 1024 * 1024;
 
@@ -83,8 +67,9 @@ pub const BUFFER_PIECE_BYTES: usize = 1024 * 1024;
 /// The longest name of an event, module, member or export, in bytes. Names are kept by whoever listens to them.
 pub const NAME_BYTES: usize = 1024;
 
-/// Frames in one process, past which it may register no more; the parent may open more.
-pub const FRAMES: usize = 65_536;
+/// Frames that one process has registered; the parent may open more. Far more than anybody looks at, and few enough that the parent can tell
+/// of each.
+pub const FRAMES: usize = 4096;
 
 /// From starting a process to its accepted hello.
 pub const START: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::call;
 use crate::codec::CowBytes;
 use crate::id::{FrameId, LoaderId, ProcessId};
-use crate::limits;
+use crate::limits::{self, Limits};
 use crate::payload::{Form, Payload, Reference};
 
 /// What a version of this protocol is called. Two sides speak to each other only if they have the same.
@@ -278,8 +278,8 @@ pub struct Welcome {
     pub process: ProcessId,
     /// Whether this is a child; `false` for the main process.
     pub remote: bool,
-    /// What the child's unhandled events may cost together.
-    pub window: u64,
+    /// What the child may have, do and cost.
+    pub limits: Limits,
     /// How long the child waits for the parent, in a call or for room in the window, when it says nothing else.
     pub deadline: Duration,
 }

@@ -70,7 +70,7 @@ impl Joiner {
             return Ok(Some(Message { bytes: std::mem::take(record), start: 1 }));
         }
         if !self.budget.charge(piece.len()) {
-            return Err(JoinError::TooLong { limit: MESSAGE_BYTES });
+            return Err(JoinError::TooLong { limit: self.budget.limit });
         }
         self.pieces.extend_from_slice(piece);
         if more {
@@ -111,18 +111,40 @@ impl Deref for Message {
     }
 }
 
-/// What all messages that are being joined by the lanes that share it may take together: [`MESSAGE_BYTES`].
-#[derive(Clone, Debug, Default)]
-pub struct Budget(Arc<AtomicUsize>);
+/// What all messages that are being joined by the lanes that share it may take together.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    held: Arc<AtomicUsize>,
+    limit: usize,
+}
 
 impl Budget {
+    /// A budget of so many bytes: the longest message has all of it.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { held: Arc::default(), limit }
+    }
+
+    /// The budget of a side that trusts its peer.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self::new(usize::MAX)
+    }
+
     fn charge(&self, bytes: usize) -> bool {
-        let charged = |held: usize| held.checked_add(bytes).filter(|held| *held <= MESSAGE_BYTES);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged).is_ok()
+        let charged = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.limit);
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged).is_ok()
     }
 
     fn refund(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Default for Budget {
+    /// One of [`MESSAGE_BYTES`].
+    fn default() -> Self {
+        Self::new(MESSAGE_BYTES)
     }
 }
 

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use crate::call::{Invoke, Outcome, Release, Request, Return, Run, ToParent};
 use crate::endpoint::OutletError;
 use crate::id::{CallId, LentId, ProcessId};
+use crate::limits::Limits;
 use crate::payload::{Encoding, Payload};
 
 /// What the parent serves objects with.
 pub trait Serve: Send + Sync {
-    /// Begins to serve a process; called once for each, when it starts or when serving begins. A lock of the parent is held: it
-    /// must not call the parent.
-    fn open(&self, process: ProcessId, child: Arc<dyn Notify>) -> Arc<dyn Service>;
+    /// Begins to serve a process, which keeps to `limits`; called once for each, when it starts or when serving begins. A lock of the parent is
+    /// held: it must not call the parent.
+    fn open(&self, process: ProcessId, limits: Limits, child: Arc<dyn Notify>) -> Arc<dyn Service>;
 }
 
 /// The parent's objects, as one process sees them.
@@ -201,6 +202,9 @@ pub trait Caller: fmt::Debug + Send + Sync {
     /// Tells the parent that callbacks are dead, in order with all that is said on the main lane. At most
     /// [`REVOKED`](crate::limits::REVOKED) at once. Never blocks; a parent that is gone is no error.
     fn revoke(&self, callbacks: Vec<LentId>);
+
+    /// What this process may have and do.
+    fn limits(&self) -> Limits;
 
     /// The id of a call that is about to be [started](Self::start).
     fn next_call(&self) -> CallId;

@@ -18,6 +18,7 @@ pub mod flood;
 pub mod frames;
 pub mod function_lives;
 pub mod functions;
+pub mod limited;
 pub mod loading;
 pub mod misuse;
 pub mod mortal;

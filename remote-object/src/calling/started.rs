@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use remote_protocol::call::{CallError, Outcome, Request};
 use remote_protocol::id::CallId;
-use remote_protocol::limits::{self, PROMISED_BYTES, PROMISED_CALLS};
+use remote_protocol::limits::{self, Limits};
 
 use super::{Calling, RequestFailure, lock, unsent};
 use crate::promise::wake;
@@ -152,7 +152,7 @@ impl Calling {
         if promised.closed {
             return Err(refused(CallError::Disconnected { method: name.to_owned() }));
         }
-        if let Some(reason) = promised.busy(bytes) {
+        if let Some(reason) = promised.busy(bytes, self.caller.limits()) {
             return Err(refused(CallError::Busy { method: name.to_owned(), reason }));
         }
         let mut call = self.caller.next_call();
@@ -207,16 +207,15 @@ impl Calling {
 
 impl Promised {
     /// Why no call of this length can be made now.
-    fn busy(&self, bytes: usize) -> Option<String> {
-        if self.calls.len() >= PROMISED_CALLS {
-            return Some(format!("{PROMISED_CALLS} calls are unanswered, more than that may not be"));
+    fn busy(&self, bytes: usize, limits: Limits) -> Option<String> {
+        let (calls, most) = (limits.max_calls(), limits.max_calls_bytes());
+        if self.calls.len() >= calls {
+            return Some(format!("{calls} calls are unanswered, more than that may not be"));
         }
         // One that is longer may be alone.
-        let full = !self.calls.is_empty() && self.bytes.saturating_add(bytes) > PROMISED_BYTES;
+        let full = !self.calls.is_empty() && self.bytes.saturating_add(bytes) > most;
         full.then(|| {
-            format!(
-                "the arguments of unanswered calls may take {PROMISED_BYTES} bytes, with these they would take more"
-            )
+            format!("the arguments of unanswered calls may take {most} bytes, with these they would take more")
         })
     }
 

@@ -1,6 +1,8 @@
 use std::panic::Location;
 use std::time::Instant;
 
+use remote_protocol::limits::Limits;
+
 use super::*;
 
 /// What the parent and the loop were told.
@@ -24,6 +26,10 @@ impl Caller for Told {
 
     fn revoke(&self, callbacks: Vec<LentId>) {
         self.revoked.lock().unwrap().push(callbacks);
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::new()
     }
 
     fn next_call(&self) -> CallId {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use remote_protocol::call::Release;
 use remote_protocol::id::LentId;
-use remote_protocol::limits::BUFFER_BYTES;
+use remote_protocol::limits::Limits;
 use remote_protocol::payload::Location;
 use remote_protocol::service::Abuse;
 
@@ -23,6 +23,8 @@ pub(super) struct Tables {
     last_via: Option<LentId>,
     /// What `objects` weigh together.
     weight: usize,
+    /// What they may.
+    most_weight: usize,
     /// When there was nothing yet.
     began: Instant,
     pub(super) callbacks: Held<HeldCallback>,
@@ -39,13 +41,14 @@ pub(super) struct LentObject {
 }
 
 impl Tables {
-    /// Tables for so many objects.
-    pub(super) fn new(limit: usize) -> Self {
+    /// Tables for as much as a process may have.
+    pub(super) fn new(limits: Limits) -> Self {
         Self {
-            objects: Unique::new(limit),
+            objects: Unique::new(limits.max_references()),
             vias: Unique::new(usize::MAX),
             last_via: None,
             weight: 0,
+            most_weight: limits.max_buffer_bytes(),
             began: Instant::now(),
             callbacks: Held::default(),
             places: HashMap::new(),
@@ -58,10 +61,10 @@ impl Tables {
             self.objects.lend(id).map_err(|error| error.to_string())?;
             return Ok(id);
         }
-        let (added, weight) = (object.weight(), self.weight);
-        if added > BUFFER_BYTES.saturating_sub(weight) {
+        let (added, weight, most) = (object.weight(), self.weight, self.most_weight);
+        if added > most.saturating_sub(weight) {
             return Err(format!(
-                "a buffer of {added} bytes, with {weight} bytes of buffers lent to the process: at most {BUFFER_BYTES} may be"
+                "a buffer of {added} bytes, with {weight} bytes of buffers lent to the process: at most {most} may be"
             ));
         }
         self.objects.room().map_err(|error| error.to_string())?;

@@ -43,8 +43,8 @@ impl Notify for Told {
 }
 
 /// Serves a process that has no frames.
-pub(crate) fn serving(roots: Weak<Roots>, child: Arc<dyn Notify>, limit: usize) -> Arc<Serving> {
-    Serving::new(ProcessId::new(7, 1), roots, Weak::<NoFrames>::new(), child, limit)
+pub(crate) fn serving(roots: Weak<Roots>, child: Arc<dyn Notify>, limits: Limits) -> Arc<Serving> {
+    Serving::new(ProcessId::new(7, 1), roots, Weak::<NoFrames>::new(), child, limits)
 }
 
 struct NoFrames;
@@ -69,7 +69,7 @@ impl Answer for NoAnswer {
 
 fn served() -> (Arc<Told>, ProcessService) {
     let told = Arc::new(Told::default());
-    let serving = serving(Weak::new(), Arc::clone(&told) as Arc<dyn Notify>, usize::MAX);
+    let serving = serving(Weak::new(), Arc::clone(&told) as Arc<dyn Notify>, Limits::new().references(usize::MAX));
     (told, ProcessService(serving))
 }
 
@@ -402,5 +402,5 @@ fn a_cancellation_may_come_before_the_promise() {
     assert_eq!(*refusals.0.lock().unwrap(), [CallId(7)]);
     // No room is lost.
     let rooms: Vec<_> = std::iter::from_fn(|| serving.room("ask").ok()).collect();
-    assert_eq!(rooms.len(), limits::PROMISED_CALLS);
+    assert_eq!(rooms.len(), limits::CALLS);
 }

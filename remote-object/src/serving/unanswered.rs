@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use remote_protocol::call::{CallError, Outcome};
 use remote_protocol::id::CallId;
-use remote_protocol::limits::PROMISED_CALLS;
 use remote_protocol::service::Answer;
 
 use super::{Serving, respond};
@@ -19,7 +18,7 @@ pub(super) struct Unanswered(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// How many there are, with those whose method has not returned yet: at most [`PROMISED_CALLS`].
+    /// How many there are, with those whose method has not returned yet.
     count: usize,
     waiting: HashMap<CallId, Waiting>,
     /// The last calls that were cancelled and did not wait here, oldest first. Most have been answered; the method of one may not have
@@ -74,9 +73,10 @@ impl Unanswered {
 impl Serving {
     /// Room for a call whose method may answer later.
     pub(crate) fn room(self: &Arc<Self>, method: &str) -> Result<Room, CallError> {
+        let limit = self.limits.max_calls();
         let mut state = self.unanswered.state();
-        if state.count >= PROMISED_CALLS {
-            let reason = format!("{PROMISED_CALLS} calls of this process are unanswered");
+        if state.count >= limit {
+            let reason = format!("{limit} calls of this process are unanswered");
             return Err(CallError::Busy { method: method.to_owned(), reason });
         }
         state.count += 1;
@@ -113,7 +113,7 @@ impl Serving {
     pub(super) fn cancel(&self, call: CallId) {
         let mut state = self.unanswered.state();
         let Some(mut waiting) = state.waiting.remove(&call) else {
-            if state.early.len() >= PROMISED_CALLS {
+            if state.early.len() >= self.limits.max_calls() {
                 state.early.pop_front();
             }
             return state.early.push_back(call);

@@ -10,7 +10,6 @@ use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{OutletError, Pause};
 use remote_protocol::id::{InvocationId, LentId};
-use remote_protocol::limits::NESTED_FUNCTIONS;
 use remote_protocol::message::ToParent;
 use remote_protocol::payload::{Encoding, Payload};
 use remote_protocol::record::Message;
@@ -33,8 +32,8 @@ impl Connection {
         argument: Payload<'_>,
         deadline: Instant,
     ) -> Result<ArrivedOutcome, RunError> {
-        let _nested = Nested::begin()?;
-        let invocation = self.reading.begin().ok_or(RunError::Busy { limit: remote_protocol::limits::INVOCATIONS })?;
+        let _nested = Nested::begin(self.limits.max_nested_functions())?;
+        let invocation = self.reading.begin().ok_or_else(|| RunError::Busy { limit: self.limits.max_calls() })?;
         if let Err(error) = self.send_run(Run { invocation, function, form, argument }) {
             self.reading.cancel(invocation);
             return Err(error.into());
@@ -162,10 +161,10 @@ impl Connection {
 struct Nested;
 
 impl Nested {
-    fn begin() -> Result<Self, RunError> {
+    fn begin(limit: usize) -> Result<Self, RunError> {
         let depth = DEPTH.get();
-        if depth >= NESTED_FUNCTIONS {
-            return Err(RunError::TooDeep { limit: NESTED_FUNCTIONS });
+        if depth >= limit {
+            return Err(RunError::TooDeep { limit });
         }
         DEPTH.set(depth + 1);
         Ok(Self)

@@ -3,7 +3,6 @@ use std::sync::{Arc, Condvar};
 
 use remote_protocol::call::Call;
 use remote_protocol::id::InvocationId;
-use remote_protocol::limits::INVOCATIONS;
 use remote_protocol::service::ArrivedOutcome;
 use remote_protocol::state::Violation;
 
@@ -12,6 +11,7 @@ use remote_protocol::state::Violation;
 pub(super) struct Invocations {
     by_id: HashMap<InvocationId, State>,
     next: u32,
+    limit: usize,
 }
 
 enum State {
@@ -35,9 +35,14 @@ pub(super) struct Waiter {
 }
 
 impl Invocations {
+    /// At most `limit` at a time.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
     /// A function is about to be called. `None` when too many are unanswered.
     pub(super) fn begin(&mut self) -> Option<InvocationId> {
-        if self.by_id.len() >= INVOCATIONS {
+        if self.by_id.len() >= self.limit {
             return None;
         }
         // There are far more ids than invocations at a time.
@@ -119,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_outcome_is_for_the_thread_that_waits() {
-        let mut invocations = Invocations::default();
+        let mut invocations = Invocations::new(3);
         let id = invocations.begin().unwrap();
         assert!(invocations.check(id).is_ok());
         assert!(invocations.answer(id, outcome()).is_none());
@@ -132,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_outcome_of_one_that_was_given_up_is_nobodys() {
-        let mut invocations = Invocations::default();
+        let mut invocations = Invocations::new(3);
         let id = invocations.begin().unwrap();
         invocations.give_up(id);
         assert!(invocations.check(id).is_ok());
@@ -143,11 +148,11 @@ mod tests {
 
     #[test]
     fn what_is_never_answered_keeps_its_place_and_its_id() {
-        let mut invocations = Invocations::default();
+        let mut invocations = Invocations::new(3);
         let first = invocations.begin().unwrap();
         invocations.give_up(first);
         invocations.next = first.0;
-        for _ in 1..INVOCATIONS {
+        for _ in 1..3 {
             let id = invocations.begin().unwrap();
             assert_ne!(id, first);
             invocations.give_up(id);

@@ -12,7 +12,7 @@ use std::time::Instant;
 use remote_protocol::call::{self, Call, FunctionResult};
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::id::InvocationId;
-use remote_protocol::limits::MESSAGE_COST;
+use remote_protocol::limits::{Limits, MESSAGE_COST};
 use remote_protocol::link::Closure;
 use remote_protocol::message::ToParent;
 use remote_protocol::record::Message;
@@ -88,8 +88,13 @@ pub(crate) enum ForWaiter<'a> {
 }
 
 impl Reading {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), driver: Condvar::new(), limit }
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self::limited(limits, limits.inbox_bytes())
+    }
+
+    fn limited(limits: Limits, limit: usize) -> Self {
+        let state = State { invocations: Invocations::new(limits.max_calls()), ..State::default() };
+        Self { state: Mutex::new(state), driver: Condvar::new(), limit }
     }
 
     /// The driver begins.

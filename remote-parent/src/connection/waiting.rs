@@ -2,14 +2,17 @@ use std::sync::{Arc, Mutex};
 
 use remote_protocol::call::{self, CallError, Outcome, Request, Return};
 use remote_protocol::id::CallId;
-use remote_protocol::limits::{LANES, PROMISED_CALLS};
+use remote_protocol::limits::Limits;
 use remote_protocol::service::Answer;
 
 use crate::hub::lock;
 
-/// The calls that were handed to the executor and that it has not come to; at most [`MOST`].
-#[derive(Default)]
-pub(crate) struct Waiting(Mutex<State>);
+/// The calls that were handed to the executor and that it has not come to.
+pub(crate) struct Waiting {
+    state: Mutex<State>,
+    /// How many there may be.
+    limit: usize,
+}
 
 #[derive(Default)]
 struct State {
@@ -25,17 +28,22 @@ pub(crate) struct WaitingCall(Mutex<Option<Handed>>);
 pub(crate) type Handed = (call::Call<'static>, Box<dyn Answer + Send>);
 
 impl Waiting {
+    /// A child has one call on each lane, and those that were promised an answer. One that sends more is not honest.
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { state: Mutex::default(), limit: usize::from(limits.max_lanes()) + limits.max_calls() }
+    }
+
     /// Keeps a call until it is taken; `None` when it is refused at once.
     pub(crate) fn add(&self, call: call::Call<'static>, answer: Box<dyn Answer + Send>) -> Option<Arc<WaitingCall>> {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         if state.refusing {
             drop(state);
             refuse((call, answer));
             return None;
         }
-        if state.calls.len() >= MOST {
+        if state.calls.len() >= self.limit {
             drop(state);
-            let (method, reason) = (asked(&call.request), format!("{MOST} calls wait to be served"));
+            let (method, reason) = (asked(&call.request), format!("{} calls wait to be served", self.limit));
             answer_refused(call.id, answer, CallError::Busy { method, reason });
             return None;
         }
@@ -46,13 +54,13 @@ impl Waiting {
 
     /// Takes a call to serve it; `None` when it has been refused.
     pub(crate) fn take(&self, call: &Arc<WaitingCall>) -> Option<Handed> {
-        lock(&self.0).calls.retain(|other| !Arc::ptr_eq(other, call));
+        lock(&self.state).calls.retain(|other| !Arc::ptr_eq(other, call));
         lock(&call.0).take()
     }
 
     /// From now on nothing is served that has not begun.
     pub(crate) fn refuse(&self) {
-        let mut state = lock(&self.0);
+        let mut state = lock(&self.state);
         state.refusing = true;
         let calls = std::mem::take(&mut state.calls);
         drop(state);
@@ -78,6 +86,3 @@ pub(crate) fn asked(request: &Request<'_>) -> String {
         Request::Read { buffer, .. } => format!("buffer {buffer}"),
     }
 }
-
-/// A child has one call on each lane, and those that were promised an answer. One that sends more is not honest.
-const MOST: usize = LANES as usize + PROMISED_CALLS;

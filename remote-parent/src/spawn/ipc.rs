@@ -2,10 +2,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use remote_protocol::limits::inbox_bytes;
 use remote_transport::ipc;
 
-use super::{SETTLE, StartError, command, launch};
+use super::{SETTLE, StartError, command, launch, limits};
 use crate::hub::{Hub, after};
 use crate::options::{ProcessOptions, Stream};
 use crate::process;
@@ -17,7 +16,7 @@ pub(super) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<proce
     let (mut command, program) = command(&options, server.address())?;
     command.stdin(options.stdin.unwrap_or(Stream::Null));
     let acceptance = server.listen().map_err(StartError::Transport)?;
-    let (starting, child) = launch(hub, command, &program)?;
+    let (starting, child) = launch(hub, command, &program, limits(hub, &options))?;
     let watched = Arc::clone(&starting.connection);
     let unblock = acceptance.clone();
     let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
@@ -31,7 +30,7 @@ pub(super) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<proce
     }
     let link = match acceptance.wait(deadline) {
         Ok(link) => {
-            link.set_inbox_bytes(inbox_bytes(hub.window()));
+            link.set_inbox_bytes(starting.connection.limits().inbox_bytes());
             Arc::new(link)
         }
         Err(_) => {

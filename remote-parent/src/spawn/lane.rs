@@ -5,11 +5,10 @@ use std::process::ChildStdin;
 use std::sync::Arc;
 use std::thread;
 
-use remote_protocol::limits::inbox_bytes;
 use remote_transport::lane;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{StartError, command, launch};
+use super::{StartError, command, launch, limits};
 use crate::hub::{Hub, after};
 use crate::options::{ProcessOptions, Stream};
 use crate::process;
@@ -22,10 +21,10 @@ pub(super) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<proce
     let (stdin, written) = stdin(options.stdin.unwrap_or(Stream::Null)).map_err(StartError::Transport)?;
     command.stdin(server.invite(stdin.as_fd()).map_err(StartError::Transport)?);
     drop(stdin);
-    let (starting, child) = launch(hub, command, &program)?;
+    let (starting, child) = launch(hub, command, &program, limits(hub, &options))?;
     starting.connection.set_stdin(written);
     let (link, watch) = server.listen();
-    link.set_inbox_bytes(inbox_bytes(hub.window()));
+    link.set_inbox_bytes(starting.connection.limits().inbox_bytes());
     let watched = Arc::clone(&starting.connection);
     let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
         // It is not reaped before we wait for it, so this is the child and no other process.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::call;
 use crate::id::{FrameId, LoaderId, ProcessId};
+use crate::limits::Limits;
 use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Versions, Welcome};
 use crate::releases::Acknowledging;
 use crate::state::Violation;
@@ -17,7 +18,11 @@ pub struct Session {
     phase: Phase,
     process: ProcessId,
     hello: Option<ToParent<'static>>,
+    limits: Limits,
     frames: BTreeSet<FrameId>,
+    /// How many of them were registered here.
+    own_frames: usize,
+    /// How many ever were.
     registered: u32,
     outbound: Window,
     inbound: Debt,
@@ -103,7 +108,9 @@ impl Session {
             phase: Phase::Greeting,
             process: ProcessId::new(0, 0),
             hello: None,
+            limits: Limits::new(),
             frames: BTreeSet::new(),
+            own_frames: 0,
             registered: 0,
             outbound: Window::new(0),
             inbound: Debt::new(0),
@@ -126,8 +133,9 @@ impl Session {
             (Phase::Greeting, ToChild::Welcome(welcome)) => {
                 self.phase = Phase::Running;
                 self.process = welcome.process;
-                self.outbound = Window::new(welcome.window);
-                self.inbound = Debt::new(welcome.window);
+                self.limits = welcome.limits;
+                self.outbound = Window::new(welcome.limits.max_window());
+                self.inbound = Debt::new(welcome.limits.max_window());
                 Ok(Received::Ready(welcome))
             }
             (Phase::Greeting, ToChild::Refuse(parent)) => {
@@ -158,16 +166,33 @@ impl Session {
     }
 
     /// Registers a new frame.
-    pub fn register_frame(&mut self, tab: bool) -> (FrameId, ToParent<'static>) {
-        self.registered = self.registered.saturating_add(1);
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyFrames`] when the process has as many as it may.
+    pub fn register_frame(&mut self, tab: bool) -> Result<(FrameId, ToParent<'static>), TooManyFrames> {
+        let limit = self.limits.max_frames();
+        if self.own_frames >= limit {
+            return Err(TooManyFrames { limit });
+        }
+        // An id that is used up is not used again.
+        self.registered = self.registered.checked_add(1).ok_or(TooManyFrames { limit })?;
+        self.own_frames += 1;
         let frame = FrameId::registered(self.process, self.registered);
         self.frames.insert(frame);
-        (frame, ToParent::RegisterFrame { frame, tab })
+        Ok((frame, ToParent::RegisterFrame { frame, tab }))
     }
 
     /// A frame is closed here, of the child's own accord or because the parent asked. `None` when it is gone already.
     pub fn close_frame(&mut self, frame: FrameId) -> Option<ToParent<'static>> {
-        self.frames.remove(&frame).then_some(ToParent::FrameClosed { frame })
+        if !self.frames.remove(&frame) {
+            return None;
+        }
+        if frame.is_from(self.process) {
+            // No honest parent opens a frame by an id of ours.
+            self.own_frames = self.own_frames.saturating_sub(1);
+        }
+        Some(ToParent::FrameClosed { frame })
     }
 
     /// A loader is unloaded here: nothing more comes from it.
@@ -250,4 +275,12 @@ impl Session {
             ToChild::Close => Received::Close,
         })
     }
+}
+
+/// The process has registered as many frames as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{limit} frames are registered, more than that may not be")]
+pub struct TooManyFrames {
+    /// How many there may be.
+    pub limit: usize,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::call::{self, Invoke, Release, Run};
 use crate::id::{FrameId, LoaderId, ProcessId};
-use crate::limits;
+use crate::limits::{self, Limits};
 use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
 use crate::module::ModulePath;
 use crate::releases::{Acknowledging, Due, Releases};
@@ -28,6 +28,8 @@ pub struct Session {
     loaders: BTreeMap<LoaderId, LoaderState>,
     /// All frames of the process, and whether they have been asked to close.
     frames: BTreeMap<FrameId, Closing>,
+    /// How many of them the child has registered.
+    registered: usize,
     outbound: Window,
     inbound: Debt,
     releases: Releases,
@@ -43,23 +45,15 @@ pub struct Settings {
     pub application: String,
     /// Whether this is a child; `false` for the main process.
     pub remote: bool,
-    /// What may be unhandled each way; see [`ToChild::cost`].
-    pub window: u64,
+    /// What the child may have, do and cost.
+    pub limits: Limits,
     /// How long the child waits for the parent when it says nothing else.
     pub deadline: Duration,
-    /// How many frames the process may have.
-    pub frames: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            application: String::new(),
-            remote: true,
-            window: limits::WINDOW_BYTES as u64,
-            deadline: limits::CALL,
-            frames: limits::FRAMES,
-        }
+        Self { application: String::new(), remote: true, limits: Limits::new(), deadline: limits::CALL }
     }
 }
 
@@ -143,8 +137,9 @@ impl Session {
             held: VecDeque::new(),
             loaders: BTreeMap::new(),
             frames: BTreeMap::new(),
-            outbound: Window::new(settings.window),
-            inbound: Debt::new(settings.window),
+            registered: 0,
+            outbound: Window::new(settings.limits.max_window()),
+            inbound: Debt::new(settings.limits.max_window()),
             releases: Releases::new(),
             batch: Vec::new(),
             acknowledging: Acknowledging::default(),
@@ -207,7 +202,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`NotifyError`] when the process or the frame is gone or going, or too much lies unhandled.
+    /// [`NotifyError`] when the process or the frame is gone or going, too much lies unhandled, or the payload is too long.
     pub fn emit<'a>(&mut self, event: Event<'a>) -> Result<Option<ToChild<'a>>, NotifyError> {
         let gone = match event.target {
             Target::Frame(frame) => self.frames.get(&frame) != Some(&false),
@@ -217,6 +212,7 @@ impl Session {
         if gone || unloaded || !self.takes_more() {
             return Err(NotifyError::Gone);
         }
+        self.check_length(event.payload.bytes.0.len())?;
         self.outbound.take(event.cost())?;
         Ok(self.send_or_hold(ToChild::Event(event)))
     }
@@ -227,10 +223,7 @@ impl Session {
     ///
     /// [`NotifyError`] when the process is gone or going, too much lies unhandled, or the argument is too long.
     pub fn invoke<'a>(&mut self, invoke: Invoke<'a>) -> Result<Option<ToChild<'a>>, NotifyError> {
-        let length = invoke.argument.bytes.0.len();
-        if length > limits::PAYLOAD_BYTES {
-            return Err(NotifyError::TooLong { length, limit: limits::PAYLOAD_BYTES });
-        }
+        self.check_length(invoke.argument.bytes.0.len())?;
         if !self.takes_more() {
             return Err(NotifyError::Gone);
         }
@@ -247,10 +240,7 @@ impl Session {
     pub fn run<'a>(&mut self, run: Run<'a>) -> Result<Option<ToChild<'a>>, NotifyError> {
         // References lie beside the bytes, in the same message.
         let references = run.argument.references.len().saturating_mul(limits::MESSAGE_COST);
-        let length = run.argument.bytes.0.len().saturating_add(references);
-        if length > limits::PAYLOAD_BYTES {
-            return Err(NotifyError::TooLong { length, limit: limits::PAYLOAD_BYTES });
-        }
+        self.check_length(run.argument.bytes.0.len().saturating_add(references))?;
         match self.phase {
             Phase::Running | Phase::Closing => Ok(self.send_or_hold(ToChild::Object(call::ToChild::Run(run)))),
             Phase::Starting | Phase::Ended | Phase::Gone => Err(NotifyError::Gone),
@@ -372,6 +362,11 @@ impl Session {
         self.settings.deadline
     }
 
+    /// What the child may have, do and cost.
+    pub const fn limits(&self) -> Limits {
+        self.settings.limits
+    }
+
     /// Whether the child has said its last word, [`ToParent::Bye`]. Stays so when its link is gone.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
@@ -390,7 +385,7 @@ impl Session {
         self.held.push_front(ToChild::Welcome(Welcome {
             process: self.process,
             remote: self.settings.remote,
-            window: self.settings.window,
+            limits: self.settings.limits,
             deadline: self.settings.deadline,
         }));
         self.phase = Phase::Running;
@@ -420,14 +415,19 @@ impl Session {
                 if !frame.is_from(self.process) || self.frames.contains_key(&frame) {
                     return Err(Violation::FrameTaken(frame));
                 }
-                if self.frames.len() >= self.settings.frames {
-                    return Err(Violation::TooManyFrames { limit: self.settings.frames });
+                let limit = self.settings.limits.max_frames();
+                if self.registered >= limit {
+                    return Err(Violation::TooManyFrames { limit });
                 }
+                self.registered += 1;
                 self.frames.insert(frame, false);
                 Received::FrameAttached { frame, tab }
             }
             ToParent::FrameClosed { frame } => {
                 self.frames.remove(&frame).ok_or(Violation::NoSuchFrame(frame))?;
+                if frame.is_from(self.process) {
+                    self.registered = self.registered.saturating_sub(1);
+                }
                 Received::FrameDetached { frame }
             }
             ToParent::Object(call::ToParent::Released { batches }) => {
@@ -456,6 +456,11 @@ impl Session {
                 Received::Nothing
             }
         })
+    }
+
+    const fn check_length(&self, length: usize) -> Result<(), NotifyError> {
+        let limit = self.settings.limits.max_payload_bytes();
+        if length > limit { Err(NotifyError::TooLong { length, limit }) } else { Ok(()) }
     }
 
     fn takes_more(&self) -> bool {

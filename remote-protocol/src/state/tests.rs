@@ -7,7 +7,7 @@ use crate::call::{self, Release};
 use crate::codec;
 use crate::event;
 use crate::id::{FrameId, LentId, LoaderId, ProcessId};
-use crate::limits::RELEASE_BATCHES;
+use crate::limits::{Limits, RELEASE_BATCHES};
 use crate::message::{Event, Target, ToChild, ToParent};
 use crate::module::ModulePath;
 use crate::payload::Form;
@@ -84,7 +84,7 @@ fn encoded<T: serde::Serialize>(message: &T) -> Vec<u8> {
 
 fn event(target: Target, name: &'static str, payload: &str) -> Event<'static> {
     let form = Form::Dynamic;
-    let payload = event::encode(name, form, payload).unwrap();
+    let payload = event::encode(name, form, payload, usize::MAX).unwrap();
     Event { loader: LoaderId::FIRST, target, name: Cow::Borrowed(name), form, payload }
 }
 
@@ -129,7 +129,7 @@ fn frames_of_either_side_are_known_to_both_and_go_once() {
     let message = pair.parent.open_frame(opened, true).unwrap().unwrap();
     pair.tell(&message);
     assert_eq!(pair.child_hear(), child::Received::FrameOpened { frame: opened, tab: true });
-    let (registered, message) = pair.child.register_frame(false);
+    let (registered, message) = pair.child.register_frame(false).unwrap();
     pair.say(&message);
     assert_eq!(pair.hear(), parent::Received::FrameAttached { frame: registered, tab: false });
 
@@ -193,7 +193,7 @@ fn what_no_honest_child_says_is_a_violation() {
 
 #[test]
 fn emitting_past_the_window_is_refused_until_the_child_has_handled_some() {
-    let settings = parent::Settings { window: 300, ..parent::Settings::default() };
+    let settings = parent::Settings { limits: Limits::new().window(300), ..parent::Settings::default() };
     let mut pair = Pair::new(settings, child::Settings::default());
     pair.greet();
     let mut sent = 0;

@@ -48,6 +48,12 @@ pub enum Violation {
         /// How many it may have.
         limit: usize,
     },
+    /// More lanes than a process may have.
+    #[error("more than {limit} lanes")]
+    TooManyLanes {
+        /// How many it may have.
+        limit: u8,
+    },
     /// An event with references in it.
     #[error("an event with {count} references")]
     ReferencesInEvent {

@@ -11,7 +11,7 @@ use remote_protocol::call::{
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::event::{self, PayloadError};
 use remote_protocol::id::{CallId, FrameId, InvocationId, LentId, LoaderId, ProcessId};
-use remote_protocol::limits::CALL;
+use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
 use remote_protocol::payload::{Encoding, Fingerprint, Form, Location, Payload, Reference};
 use remote_protocol::value::Value;
@@ -86,10 +86,18 @@ pub(crate) fn to_child() -> Vec<(&'static str, Vec<u8>)> {
         |form, argument| object(call::ToChild::Run(Run { invocation: INVOCATION, function: OBJECT, form, argument }));
     let invoke = |form, argument| object(call::ToChild::Invoke(Invoke { callback: OBJECT, form, argument }));
     let mut named: Vec<(&'static str, ToChild<'static>)> = vec![
-        ("welcome", ToChild::Welcome(Welcome { process: PROCESS, remote: true, window: 8 << 20, deadline: CALL })),
+        (
+            "welcome",
+            ToChild::Welcome(Welcome { process: PROCESS, remote: true, limits: Limits::new(), deadline: CALL }),
+        ),
         (
             "welcome-hosted",
-            ToChild::Welcome(Welcome { process: PROCESS, remote: false, window: u64::MAX, deadline: CALL }),
+            ToChild::Welcome(Welcome {
+                process: PROCESS,
+                remote: false,
+                limits: Limits::new().window(u64::MAX),
+                deadline: CALL,
+            }),
         ),
         ("refuse", ToChild::Refuse(versions("2.0"))),
         ("open-loader", ToChild::OpenLoader { loader: LoaderId::FIRST }),
@@ -182,7 +190,7 @@ fn text(target: Target) -> Event<'static> {
 
 fn event<P: Serialize + ?Sized>(target: Target, payload: &P) -> Event<'static> {
     let form = Form::Dynamic;
-    let payload = event::encode("changeLocation", form, payload).expect("it can be sent");
+    let payload = event::encode("changeLocation", form, payload, usize::MAX).expect("it can be sent");
     Event { loader: LoaderId::FIRST, target, name: "changeLocation".into(), form, payload }
 }
 

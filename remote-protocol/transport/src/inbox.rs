@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use remote_protocol::id::LaneId;
-use remote_protocol::limits::{LANES, MESSAGE_COST, WINDOW_BYTES, inbox_bytes};
+use remote_protocol::limits::{LANES, Limits, MESSAGE_COST};
 use remote_protocol::link::{Closure, OpenError, Received};
 
 pub(crate) use self::lane::LaneReceiver;
@@ -21,8 +21,8 @@ mod turn;
 /// How much may lie in one end of a link, arrived and not received, unless the link is told otherwise. Each record
 /// counts its length and [`MESSAGE_COST`]; a peer that sends more is a [`Closure::Overflow`].
 ///
-/// A peer that keeps the rules of a window of [`WINDOW_BYTES`] cannot get there; see [`inbox_bytes`].
-pub const INBOX_BYTES: usize = inbox_bytes(WINDOW_BYTES as u64);
+/// A peer that keeps to the default [`Limits`] cannot get there.
+pub const INBOX_BYTES: usize = Limits::new().inbox_bytes();
 
 /// One end's received records: a queue for each lane.
 ///

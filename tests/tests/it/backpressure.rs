@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use remote_parent::{Deadlines, EmitError, ParentOptions, Process};
+use remote_parent::{Deadlines, EmitError, Limits, ParentOptions, Process};
 use tests::gate::{Gate, wait_at};
 
 use crate::harness::{Events, PATIENCE, Setup, every_process_transport, every_transport, heard, sync};
@@ -17,7 +17,7 @@ const LOAD: usize = 16 << 10;
 fn small(setup: Setup, name: &str) -> Setup {
     let transport = setup.transport();
     drop(setup);
-    Setup::with(name, transport, ParentOptions::new().window(WINDOW))
+    Setup::with(name, transport, ParentOptions::new().limits(Limits::new().window(WINDOW)))
 }
 
 /// Emits until the process takes no more; gives how many it took, and the error.
@@ -105,7 +105,7 @@ every_transport! {
         const NAME: &str = "a_child_waits_in_emit_for_the_call_deadline_at_most";
         let deadlines =
             Deadlines { start: PATIENCE, call: Duration::from_millis(50), stop: PATIENCE, ..Deadlines::default() };
-        let setup = Setup::impatient(NAME, setup.transport(), ParentOptions::new().window(WINDOW).deadlines(deadlines));
+        let setup = Setup::impatient(NAME, setup.transport(), ParentOptions::new().limits(Limits::new().window(WINDOW)).deadlines(deadlines));
         setup.require("flood");
         setup.require("basics");
         let child = setup.spawn();
@@ -173,7 +173,7 @@ mod stopped {
                 unresponsive: Duration::from_millis(200),
                 ..Deadlines::default()
             };
-            let options = ParentOptions::new().deadlines(deadlines).window(WINDOW);
+            let options = ParentOptions::new().deadlines(deadlines).limits(Limits::new().window(WINDOW));
             let setup = Setup::impatient(name, transport, options);
             setup.require("flood");
             setup.require("basics");

@@ -3,6 +3,7 @@
 use std::fs;
 
 use remote_object::CallError;
+use remote_parent::Limits;
 use tests::buffers::{noise, served};
 use tests::gate::Gate;
 
@@ -80,6 +81,22 @@ every_transport! {
         }
         let error = try_ask::<(), _>(&child, "borrow until refused", &((256_u64 << 20) + 1)).unwrap_err();
         assert!(error.contains("a buffer of 268435457 bytes"), "{error}");
+    }
+
+    /// B14, B6: how many bytes that is, is the parent's to say; with none, there are no buffers.
+    fn as_many_bytes_as_the_parent_says(setup) {
+        let exports = served(setup.parent());
+        setup.require("buffers");
+        let limited = |bytes| {
+            let options = setup.options().limits(Limits::new().buffer_bytes(bytes));
+            setup.parent().processes().spawn_with(options).expect("the child starts")
+        };
+        let (held, error): (usize, CallError) = ask(&limited(1_000_000), "borrow until refused", &300_000_u64);
+        assert_eq!(held, 3);
+        assert!(error.to_string().contains("at most 1000000 may be"), "{error}");
+        assert_eq!(exports.alive().buffer_bytes, 0);
+        let error = try_ask::<(), _>(&limited(0), "borrow until refused", &1_u64).unwrap_err();
+        assert!(error.contains("at most 0 may be"), "{error}");
     }
 
     /// B14: a child has no buffers of its own to send: that is an error at the caller.

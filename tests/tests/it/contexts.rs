@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use remote_object::{CallError, Callback, CallbackError, Listeners};
-use remote_parent::{FrameId, ParentOptions, Task, this_module};
+use remote_parent::{FrameId, Limits, ParentOptions, Task, this_module};
 use tests::objects::Objects;
 
 use crate::executor::Queue;
@@ -29,7 +29,7 @@ every_transport! {
         let name = "a_callback_that_explodes_counts_as_handled";
         let transport = setup.transport();
         drop(setup);
-        let setup = Setup::with(name, transport, ParentOptions::new().window(4096));
+        let setup = Setup::with(name, transport, ParentOptions::new().limits(Limits::new().window(4096)));
         let objects = Objects::served(setup.parent());
         setup.require("contexts");
         setup.require("basics");

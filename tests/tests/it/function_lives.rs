@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use remote_object::{CallError, Function};
-use remote_parent::{FrameId, Process, this_module};
+use remote_parent::{FrameId, Limits, Process, this_module};
 use tests::gate::Gate;
 use tests::mill::{Mill, Works};
 use tests::objects::Objects;
@@ -132,6 +132,28 @@ every_transport! {
             gate.arrival().let_go();
             assert_eq!(again.join().unwrap(), Ok(5));
         });
+        drop(f);
+        works.kept.lock().unwrap().take();
+        settle(&child, &objects);
+    }
+
+    /// B11: how many unanswered functions of one process there may be is the parent's to say.
+    fn as_many_functions_at_once_as_the_parent_says(setup) {
+        let (works, objects) = served(&setup);
+        let limits = Limits::new().calls(2);
+        let child = setup.parent().processes().spawn_with(setup.options().limits(limits)).expect("the child starts");
+        let gate = Gate::new();
+        ask::<String, _>(&child, "wait at", &gate.address());
+        let f = kept(&works);
+        for _ in 0..2 {
+            let error = f.call_within(Duration::from_millis(1), String::new()).unwrap_err();
+            assert!(matches!(error, CallError::Deadline { .. }), "{error:?}");
+        }
+        let error = f.call(String::new()).unwrap_err();
+        assert!(error.to_string().contains("2 functions of the process are unanswered"), "{error}");
+        for _ in 0..2 {
+            gate.arrival().let_go();
+        }
         drop(f);
         works.kept.lock().unwrap().take();
         settle(&child, &objects);

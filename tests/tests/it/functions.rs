@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use remote_object::CallError;
-use remote_parent::{ParentOptions, Process};
+use remote_parent::{Limits, ParentOptions, Process};
 use tests::gate::Gate;
 use tests::mill::{Mill, Plan, Works};
 use tests::objects::Objects;
@@ -272,7 +272,7 @@ every_transport! {
         let name = "an_event_in_a_function_waits_for_nothing";
         let transport = setup.transport();
         drop(setup);
-        let setup = Setup::with(name, transport, ParentOptions::new().window(64 * 1024));
+        let setup = Setup::with(name, transport, ParentOptions::new().limits(Limits::new().window(64 * 1024)));
         let (_works, _objects) = served(&setup);
         let child = setup.spawn();
         assert_eq!(ask::<Result<i64, String>, _>(&child, "emit in a function", &1000_usize), Ok(1));
@@ -290,6 +290,24 @@ every_transport! {
             assert!(error.ends_with("functions nest at most 16 deep"), "{error}");
         }
         assert_eq!(ask::<u64, _>(&children[0], "carry out", &Plan::chain(&[0, 0])), 5);
+    }
+
+    /// B11: they nest less deep, or deeper, where the limit says so.
+    fn functions_nest_as_deep_as_the_parent_lets_them(setup) {
+        let transport = setup.transport();
+        drop(setup);
+        for most in [3, 20] {
+            let options = ParentOptions::new().limits(Limits::new().nested_functions(most as usize));
+            let setup = Setup::with("functions_nest_as_deep_as_the_parent_lets_them", transport, options);
+            let (_works, _objects) = served(&setup);
+            let children = enrolled(&setup, 1);
+            for elsewhere in [false, true] {
+                let plan = |functions: u32| Plan { depth: 2 * functions, elsewhere, ..Plan::default() };
+                assert_eq!(ask::<u64, _>(&children[0], "carry out", &plan(most)), u64::from(2 * most + 1));
+                let error = try_ask::<u64, _>(&children[0], "carry out", &plan(most + 1)).unwrap_err();
+                assert!(error.ends_with(&format!("functions nest at most {most} deep")), "{error}");
+            }
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod roots;
 mod versions;
 
 mod limits;
+mod limits_set;
 mod misuse;
 mod uncalled;
 mod waiting;

@@ -1,6 +1,7 @@
 //! References given back by the thousand.
 
 use remote_object::CallError;
+use remote_parent::{Limits, Process};
 use tests::gate::Gate;
 use tests::objects::Objects;
 
@@ -10,12 +11,16 @@ use crate::harness::{PATIENCE, Setup, ask, every_transport, heard, sync};
 const MANY: u32 = 20_000;
 
 fn served(setup: &Setup) -> Objects {
-    let objects = Objects::new();
-    objects.exports.limit_references(2 * MANY as usize);
-    objects.exports.serve(setup.parent()).expect("nothing else is served");
+    let objects = Objects::served(setup.parent());
     setup.require("releases");
     setup.require("basics");
     objects
+}
+
+/// A child that may have so many references.
+fn limited(setup: &Setup, references: usize) -> Process {
+    let limits = Limits::new().references(references);
+    setup.parent().processes().spawn_with(setup.options().limits(limits)).expect("the child starts")
 }
 
 every_transport! {
@@ -23,7 +28,7 @@ every_transport! {
     /// of it goes.
     fn a_thread_lets_go_of_many_objects_while_the_parent_is_busy(setup) {
         let objects = served(&setup);
-        let child = setup.spawn();
+        let child = limited(&setup, 2 * MANY as usize);
         let detaches = setup.detaches();
         let [hold, start, report] = [Gate::new(), Gate::new(), Gate::new()];
         let address = hold.address();
@@ -45,7 +50,7 @@ every_transport! {
     /// B6, B7: the parent lets go of more callbacks than any inbox takes while the child is busy.
     fn the_parent_lets_go_of_many_callbacks_while_the_child_is_busy(setup) {
         let objects = served(&setup);
-        let child = setup.spawn();
+        let child = limited(&setup, 2 * MANY as usize);
         let detaches = setup.detaches();
         let dropped = heard::<_, ()>(&child.port(), "all dropped");
         ask::<(), _>(&child, "add many", &MANY);
@@ -65,12 +70,10 @@ every_transport! {
 
     /// B6: what one process may have at a time is limited, objects and callbacks alike; the error is the sender's, and names the limit.
     fn more_references_than_the_limit_are_an_error_at_the_sender(setup) {
-        let objects = Objects::new();
-        objects.exports.limit_references(100);
-        objects.exports.serve(setup.parent()).expect("nothing else is served");
+        let objects = Objects::served(setup.parent());
         setup.require("releases");
         setup.require("basics");
-        let child = setup.spawn();
+        let child = limited(&setup, 100);
         // The workshop is one of them.
         let (made, error): (usize, CallError) = ask(&child, "make until refused", &());
         assert_eq!(made, 99);

@@ -12,7 +12,7 @@ use remote_protocol::call::{self, Call, CallError, Invoke, Outcome, Release, Req
 use remote_protocol::codec;
 use remote_protocol::endpoint::OutletError;
 use remote_protocol::id::{CallId, LentId, LoaderId, ProcessId};
-use remote_protocol::limits::CALL;
+use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::link::SendError;
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::payload::{Encoding, Payload, Reference};
@@ -390,6 +390,10 @@ impl Caller for Wire {
 
     fn revoke(&self, _callbacks: Vec<LentId>) {
         unreachable!("no context ends before its loop")
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::new()
     }
 
     fn next_call(&self) -> CallId {

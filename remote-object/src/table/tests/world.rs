@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use remote_protocol::call::{Invoke, Outcome, Request, Root};
 use remote_protocol::id::LentId;
-use remote_protocol::limits::CALL;
+use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::payload::Encoding;
 use remote_protocol::service::{Caller, Notify, Service};
 
@@ -117,7 +117,7 @@ impl World {
         let works = Arc::new(Works::default());
         let exports = Exports::new();
         exports.module::<dyn Factory>("factory", Arc::clone(&works) as Arc<dyn Factory>).unwrap();
-        let serving = serving(Arc::downgrade(exports.roots()), Arc::clone(&wire) as Arc<dyn Notify>, 10_000);
+        let serving = serving(Arc::downgrade(exports.roots()), Arc::clone(&wire) as Arc<dyn Notify>, Limits::new());
         let service = Arc::new(ProcessService(Arc::clone(&serving)));
         let calling = Calling::new(Arc::clone(&wire) as Arc<dyn Caller>, Arc::clone(&wire) as Arc<dyn Loop>, CALL);
         let world = Arc::new(Self {

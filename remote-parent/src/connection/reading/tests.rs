@@ -19,7 +19,7 @@ struct Stage {
 impl Stage {
     fn new(limit: usize) -> Self {
         let (parent, child) = memory::pair(Faults::default());
-        let reading = Reading::new(limit);
+        let reading = Reading::limited(Limits::new(), limit);
         let rx = parent.open(LaneId::MAIN).unwrap().rx;
         reading.start(Inlet::new(rx, Budget::default()));
         let tx = child.open(LaneId::MAIN).unwrap().tx;

@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, VecDeque};
 
 use remote_protocol::call;
 use remote_protocol::id::{FrameId, LoaderId, ProcessId};
-use remote_protocol::limits::CALL;
+use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::message::{Event, PROTOCOL_VERSION, Target, ToChild, ToParent, Versions, Welcome};
 use remote_protocol::payload::{Fingerprint, Form, Payload};
-use remote_protocol::state::child::{Received, Session, Settings};
+use remote_protocol::state::child::{Received, Session, Settings, TooManyFrames};
 use serde::{Deserialize, Serialize};
 
 use super::steps::{next, script};
@@ -30,7 +30,10 @@ pub(crate) fn child_session(mut bytes: &[u8]) -> bool {
 /// What happens in honest processes.
 pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let process = ProcessId::new(7, 3);
-    let welcome = |window| Step::Receive(ToChild::Welcome(Welcome { process, remote: true, window, deadline: CALL }));
+    let welcome = |window| {
+        let limits = Limits::new().window(window).frames(1);
+        Step::Receive(ToChild::Welcome(Welcome { process, remote: true, limits, deadline: CALL }))
+    };
     let told = |target| ToChild::Event(event(target, 30));
     let frame = FrameId::opened(1);
     let own = FrameId::registered(process, 1);
@@ -48,6 +51,7 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         welcome(1000),
         tell(ToChild::OpenFrame { frame, tab: true }),
         Step::RegisterFrame { tab: false },
+        Step::RegisterFrame { tab: true },
         emit(Target::Frame(own)),
         tell(told(Target::Frame(frame))),
         Step::Handled,
@@ -163,11 +167,13 @@ impl Driver {
                 }
             }
             // Its driver does so only while it runs.
-            Step::RegisterFrame { tab } if self.phase == Phase::Running => {
-                let (frame, message) = self.session.register_frame(tab);
-                assert_eq!(message, ToParent::RegisterFrame { frame, tab });
-                self.frames.insert(frame);
-            }
+            Step::RegisterFrame { tab } if self.phase == Phase::Running => match self.session.register_frame(tab) {
+                Ok((frame, message)) => {
+                    assert_eq!(message, ToParent::RegisterFrame { frame, tab });
+                    self.frames.insert(frame);
+                }
+                Err(TooManyFrames { limit }) => assert!(self.frames.len() >= limit),
+            },
             Step::RegisterFrame { .. } => {}
             Step::CloseFrame(frame) => {
                 let message = self.session.close_frame(frame);
@@ -212,7 +218,7 @@ impl Driver {
         match (received, message) {
             (Received::Ready(welcome), _) => {
                 self.phase = Phase::Running;
-                self.window = welcome.window;
+                self.window = welcome.limits.max_window();
             }
             (Received::Refused { .. }, _) => self.phase = Phase::Ended,
             (Received::Nothing, _) if self.phase == Phase::Ended => {}

@@ -3,7 +3,7 @@
 use remote_protocol::codec;
 use remote_protocol::event::{self, Arrived};
 use remote_protocol::id::{FrameId, LoaderId, ProcessId};
-use remote_protocol::limits::CALL;
+use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Versions, Welcome};
 use remote_protocol::module::ModulePath;
 use remote_protocol::payload::Form;
@@ -148,7 +148,7 @@ fn child_greeting() -> child::Session {
 
 fn child_running() -> child::Session {
     let mut session = child_greeting();
-    let welcome = Welcome { process: PROCESS, remote: true, window: 1 << 20, deadline: CALL };
+    let welcome = Welcome { process: PROCESS, remote: true, limits: Limits::new().window(1 << 20), deadline: CALL };
     assert!(child_receives(&mut session, ToChild::Welcome(welcome)));
     assert!(child_receives(&mut session, ToChild::OpenFrame { frame: FRAME, tab: false }));
     assert_eq!(session.admit(&event(Target::Frame(FRAME))), Ok(true));
@@ -166,6 +166,6 @@ fn versions() -> Versions<'static> {
 }
 
 fn event(target: Target) -> Event<'static> {
-    let payload = event::encode("changeLocation", Form::Dynamic, "foo").expect("a text can be sent");
+    let payload = event::encode("changeLocation", Form::Dynamic, "foo", usize::MAX).expect("a text can be sent");
     Event { loader: LoaderId::FIRST, target, name: "changeLocation".into(), form: Form::Dynamic, payload }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use remote_protocol::call::{self, Invoke, Release, Run};
 use remote_protocol::id::{FrameId, InvocationId, LentId, LoaderId, ProcessId};
-use remote_protocol::limits::{MESSAGE_COST, RELEASE_BATCHES, RELEASES};
+use remote_protocol::limits::{Limits, MESSAGE_COST, RELEASE_BATCHES, RELEASES};
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions};
 use remote_protocol::module::ModulePath;
 use remote_protocol::payload::{Encoding, Fingerprint, Form, Payload};
@@ -18,7 +18,7 @@ use super::steps::{next, script};
 
 /// Takes the bytes for limits and steps. Gives whether there were any.
 pub(crate) fn parent_session(mut bytes: &[u8]) -> bool {
-    let Some(limits) = next::<Limits>(&mut bytes) else { return false };
+    let Some(limits) = next::<Chosen>(&mut bytes) else { return false };
     let mut driver = Driver::new(&limits);
     let mut steps = 0;
     while let Some(step) = next(&mut bytes) {
@@ -33,7 +33,7 @@ pub(crate) fn parent_session(mut bytes: &[u8]) -> bool {
 
 /// What happens in honest processes.
 pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    let limits = Limits { window: 1000, frames: 3 };
+    let limits = Chosen { window: 1000, frames: 3 };
     let frame = FrameId::registered(PROCESS, 1);
     let heard = |target| ToParent::Event(event(LoaderId::FIRST, target, 30));
     let emit = |target| Step::Emit { loader: 0, target, length: 300 };
@@ -91,7 +91,7 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Limits {
+struct Chosen {
     window: u16,
     frames: u8,
 }
@@ -139,7 +139,7 @@ enum Phase {
 
 struct Driver {
     session: Session,
-    limits: Settings,
+    limits: Limits,
     phase: Phase,
     /// Whether the child was asked to close, or will be.
     closing: bool,
@@ -163,10 +163,10 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(limits: &Limits) -> Self {
-        let limits = Settings { window: limits.window.into(), frames: limits.frames.into(), ..Settings::default() };
+    fn new(chosen: &Chosen) -> Self {
+        let limits = Limits::new().window(chosen.window.into()).frames(chosen.frames.into());
         Self {
-            session: Session::new(PROCESS, limits.clone()),
+            session: Session::new(PROCESS, Settings { limits, ..Settings::default() }),
             limits,
             phase: Phase::Starting,
             closing: false,
@@ -354,7 +354,8 @@ impl Driver {
             }
             (Phase::Running, ToParent::RegisterFrame { frame, .. }) => {
                 let is_free = frame.is_from(PROCESS) && !self.frames.contains_key(frame);
-                is_free && self.frames.len() < self.limits.frames
+                let own = self.frames.keys().filter(|frame| frame.is_from(PROCESS)).count();
+                is_free && own < self.limits.max_frames()
             }
             (Phase::Running, ToParent::FrameClosed { frame }) => self.frames.contains_key(frame),
             (Phase::Running, ToParent::Unloaded { loader }) => {
@@ -381,7 +382,7 @@ impl Driver {
     fn sent(&mut self, is_there: bool, cost: u64, sent: Result<Option<ToChild<'_>>, NotifyError>) {
         match sent {
             Ok(message) => {
-                assert!(is_there && self.unhandled < self.limits.window);
+                assert!(is_there && self.unhandled < self.limits.max_window());
                 assert_eq!(message.is_some(), self.phase == Phase::Running);
                 self.unhandled += cost;
                 if let Some(message) = message {
@@ -390,7 +391,7 @@ impl Driver {
             }
             Err(NotifyError::Backlog(full)) => {
                 assert!(is_there && full.unhandled >= full.limit);
-                assert_eq!((full.unhandled, full.limit), (self.unhandled, self.limits.window));
+                assert_eq!((full.unhandled, full.limit), (self.unhandled, self.limits.max_window()));
             }
             Err(error) => assert_eq!((is_there, error), (false, NotifyError::Gone)),
         }
