@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use remote_protocol::call::{self, CallError, FunctionResult, Outcome, Run};
-use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::id::{CallId, FrameId, InvocationId, LoaderId, ProcessId};
@@ -246,7 +245,7 @@ impl Core {
             _ => ControlFlow::Continue(message),
         });
         if let Some(early) = awaited.early()
-            && let Ok(ToChild::Object(call::ToChild::Return(answer))) = codec::decode(&early)
+            && let Ok(ToChild::Object(call::ToChild::Return(answer))) = ToChild::decode(&early)
         {
             take(answer.outcome);
             return Ok(());
@@ -282,7 +281,7 @@ impl Core {
             }
             self.lanes.rest();
             let flow = self.inlet.next(Some(deadline), |bytes| {
-                let Ok(message) = codec::decode::<ToChild<'_>>(bytes) else {
+                let Ok(message) = ToChild::decode(bytes) else {
                     // The loop finds out again, and ends.
                     self.inlet.defer(bytes);
                     return ControlFlow::Break(Err(WaitFailure::Closed));

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use remote_protocol::call;
-use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::Pause;
 use remote_protocol::id::{LaneId, LoaderId};
@@ -153,7 +152,7 @@ fn contained(code: impl FnOnce()) {
 }
 
 fn handle(core: &Rc<Core>, message: &[u8], cost: &mut u64) -> Result<Step, Violation> {
-    let message: ToChild<'_> = codec::decode(message)?;
+    let message = ToChild::decode(message)?;
     *cost = message.cost();
     let received = core.session().borrow_mut().receive(message)?;
     match received {

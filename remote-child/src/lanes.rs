@@ -7,7 +7,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use remote_protocol::call::{self, Call, Outcome, Release, Request};
-use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{CallId, LaneId, LentId};
 use remote_protocol::limits::{self, Limits, RECORD_BYTES};
@@ -464,7 +463,7 @@ impl CallLane {
                     return Err(CallFailure::Disconnected);
                 }
             };
-            let returned = match codec::decode(&message) {
+            let returned = match ToChild::decode(&message) {
                 Ok(ToChild::Object(call::ToChild::Return(answer))) if answer.call == id => {
                     take(answer.outcome);
                     true

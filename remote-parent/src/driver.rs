@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use remote_protocol::call;
-use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::event::Arrived;
@@ -99,7 +98,7 @@ impl Driver {
                 }
                 ForDriver::Deferred(message) => {
                     self.run_local();
-                    self.handle(codec::decode(&message)?)?;
+                    self.handle(ToParent::decode(&message)?)?;
                     reading.recycle(message);
                 }
                 ForDriver::Call(call) => {
@@ -127,7 +126,7 @@ impl Driver {
             Err(Pause::Closed) => return Ok(ControlFlow::Break(())),
             Err(Pause::Violation(violation)) => return Err(violation),
         };
-        let decoded = codec::decode(&message)?;
+        let decoded = ToParent::decode(&message)?;
         log::received(self.process.id(), &decoded, message.len());
         let sorted = self.connection().sort(decoded, message.len())?;
         // Others may read while this one is handled.

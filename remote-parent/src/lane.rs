@@ -2,7 +2,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use remote_protocol::call::{self, Outcome, Release, Return};
-use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{LaneId, ProcessId};
@@ -43,7 +42,7 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
             Err(Pause::Closed) => return Ok(()),
             Err(Pause::Violation(violation)) => return Err(violation),
         };
-        let decoded = codec::decode(&message)?;
+        let decoded = ToParent::decode(&message)?;
         log::received(connection.id(), &decoded, message.len());
         match decoded {
             ToParent::Object(call @ call::ToParent::Call(_)) if connection.is_running() => {

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
 use remote_child::{CHILD_ARGUMENT, Host, HostShared};
-use remote_protocol::codec;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::limits::Limits;
 use remote_protocol::link::Link;
-use remote_protocol::message::Versions;
+use remote_protocol::message::{ToParent, Versions};
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Received;
 use remote_transport::memory;
@@ -162,7 +161,7 @@ impl Starting<'_> {
             }
         };
         let bytes = message.len();
-        let message = codec::decode(&message).map_err(|error| StartError::Violation(error.into()))?;
+        let message = ToParent::decode(&message).map_err(|error| StartError::Violation(error.into()))?;
         log::received(self.connection.id(), &message, bytes);
         let received = self.connection.with_session(|session| session.receive(message));
         match received.map_err(StartError::Violation)? {

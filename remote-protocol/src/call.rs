@@ -11,8 +11,10 @@ use crate::id::{CallId, FrameId, InvocationId, LentId};
 use crate::payload::{Encoding, Fingerprint, Payload};
 
 mod error;
+mod short;
 
 pub use error::{CallError, Report};
+pub use short::{ShortCall, ShortReturn};
 
 /// What a child says about objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::time::Instant;
 
-use serde::Serialize;
-
-use crate::codec::{self, EncodeError};
+use crate::codec::EncodeError;
 use crate::link::{Closure, Receive, Received, SendError, Transmit};
+use crate::message::Message as ToBytes;
 use crate::record::{self, Budget, Joiner, Message};
 use crate::state::Violation;
 
@@ -35,7 +34,7 @@ impl Outlet {
     /// # Errors
     ///
     /// [`OutletError`]; nothing of the message was sent, unless the link is closed.
-    pub fn send<M: Serialize>(&mut self, message: &M) -> Result<(), OutletError> {
+    pub fn send<M: ToBytes>(&mut self, message: &M) -> Result<(), OutletError> {
         self.send_after(message, |_length| {})
     }
 
@@ -45,10 +44,10 @@ impl Outlet {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn send_after<M: Serialize>(&mut self, message: &M, log: impl FnOnce(usize)) -> Result<(), OutletError> {
+    pub fn send_after<M: ToBytes>(&mut self, message: &M, log: impl FnOnce(usize)) -> Result<(), OutletError> {
         // With room for what makes a record of it, so that a short message is copied no more before it is sent.
         record::begin(&mut self.message);
-        codec::encode(message, &mut self.message)?;
+        message.encode(&mut self.message)?;
         let length = self.message.len() - record::BEGINNING_BYTES;
         let result = if length > self.limit {
             Err(OutletError::TooLong { length, limit: self.limit })

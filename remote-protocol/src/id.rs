@@ -2,10 +2,12 @@
 //!
 //! What lives in a table whose slots are reused is named by slot and generation, so that an id that outlived its
 //! entry names nothing instead of something else. What is counted up and never reused needs no generation.
+//!
+//! On the wire a call and what is lent have ids of a fixed length, so that the beginning of a short call has one, too.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The number of a lane of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -116,7 +118,7 @@ impl fmt::Display for FrameId {
 
 /// One call or lookup of a child, until its return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct CallId(pub u32);
+pub struct CallId(#[serde(with = "fixed")] pub u32);
 
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,13 +140,30 @@ impl fmt::Display for InvocationId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LentId {
     /// The slot.
+    #[serde(with = "fixed")]
     pub slot: u32,
     /// How many tenants the slot had before this one.
+    #[serde(with = "fixed")]
     pub generation: u32,
 }
 
 impl fmt::Display for LentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.slot, self.generation)
+    }
+}
+
+/// Four bytes, the lowest first, whatever the number.
+mod fixed {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[inline]
+    pub(super) fn serialize<S: Serializer>(number: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+        number.to_le_bytes().serialize(serializer)
+    }
+
+    #[inline]
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+        Deserialize::deserialize(deserializer).map(u32::from_le_bytes)
     }
 }

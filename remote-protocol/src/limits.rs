@@ -41,8 +41,8 @@ pub const RELEASES: usize = 1024;
 /// are short.
 pub const RELEASE_BATCHES: u32 = 64;
 
-/// What giving back one reference takes at most, encoded: three numbers of 32 bits.
-const RELEASE_BYTES: usize = 15;
+/// What giving back one reference takes at most, encoded: an id, and a number of 32 bits.
+const RELEASE_BYTES: usize = 13;
 
 /// Callbacks that one message revokes: the parent goes through them under a lock. More take more messages.
 pub const REVOKED: usize = 1024;

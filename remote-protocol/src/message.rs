@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call;
-use crate::codec::CowBytes;
+use crate::call::{self, ShortCall, ShortReturn};
+use crate::codec::{self, CowBytes, DecodeError, EncodeError};
 use crate::id::{FrameId, LoaderId, ProcessId};
 use crate::limits::{self, Limits};
 use crate::payload::{Form, Payload, Reference};
@@ -68,6 +68,72 @@ pub enum ToChild<'a> {
     },
     /// Handle what was sent before, and end.
     Close,
+}
+
+/// What can be said: one direction's messages.
+pub trait Message {
+    /// Appends the encoding of the message to `buffer`.
+    ///
+    /// # Errors
+    ///
+    /// As [`codec::encode`].
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError>;
+}
+
+impl Message for ToChild<'_> {
+    #[inline]
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        match ShortReturn::of(self) {
+            Some(short) => {
+                short.write(buffer);
+                Ok(())
+            }
+            None => codec::encode(self, buffer),
+        }
+    }
+}
+
+impl Message for ToParent<'_> {
+    #[inline]
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        match ShortCall::of(self) {
+            Some(short) => {
+                short.write(buffer);
+                Ok(())
+            }
+            None => codec::encode(self, buffer),
+        }
+    }
+}
+
+impl<'a> ToChild<'a> {
+    /// Decodes a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`codec::decode`].
+    #[inline]
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        match ShortReturn::read(bytes) {
+            Some(short) => Ok(short.into()),
+            None => codec::decode(bytes),
+        }
+    }
+}
+
+impl<'a> ToParent<'a> {
+    /// Decodes a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`codec::decode`].
+    #[inline]
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        match ShortCall::read(bytes) {
+            Some(short) => Ok(short.into()),
+            None => codec::decode(bytes),
+        }
+    }
 }
 
 impl ToChild<'_> {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec::CowBytes;
 use crate::id::{FrameId, LentId};
@@ -216,8 +216,24 @@ pub enum Form {
 
 /// A hash of names and types as they are written in source code. Two sides whose fingerprints are equal encode and
 /// decode the same type, as long as the fields of a named type change only together with the application's version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+///
+/// On the wire it is eight bytes, the lowest first: as a number it would be longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub u64);
+
+impl Serialize for Fingerprint {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.to_le_bytes().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Deserialize::deserialize(deserializer).map(u64::from_le_bytes).map(Self)
+    }
+}
 
 impl Fingerprint {
     /// The fingerprint of `text`: 64-bit FNV-1a of the byte 0xff and the text.

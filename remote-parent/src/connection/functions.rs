@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use remote_child::Duty;
 use remote_protocol::call::{self, Run};
-use remote_protocol::codec;
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{OutletError, Pause};
 use remote_protocol::id::{InvocationId, LentId};
@@ -107,7 +106,7 @@ impl Connection {
 
     /// Takes a message if it need not wait for the driver.
     fn take(&self, message: &Message) -> Result<bool, Violation> {
-        let decoded = codec::decode(message)?;
+        let decoded = ToParent::decode(message)?;
         log::received(self.id, &decoded, message.len());
         match self.sort(decoded, message.len())? {
             // It says nothing but that there is room.

@@ -16,7 +16,8 @@ use serde::Serialize;
 /// What was decoded is compared with what is decoded from its own encoding. It can be, although values may hold a NaN,
 /// which equals nothing: in a message payloads are bytes, and the message's own numbers are integers.
 pub(crate) fn to_parent(bytes: &[u8]) -> bool {
-    let Ok(message) = codec::decode::<ToParent<'_>>(bytes) else { return false };
+    assert_eq!(ToParent::decode(bytes), codec::decode(bytes));
+    let Ok(message) = ToParent::decode(bytes) else { return false };
     let again = encoded(&message, bytes.len());
     assert_eq!(codec::decode::<ToParent<'_>>(&again).as_ref(), Ok(&message));
     for mut session in [parent_starting(), parent_running(), parent_closing()] {
@@ -31,7 +32,8 @@ pub(crate) fn to_parent(bytes: &[u8]) -> bool {
 
 /// Takes the bytes for what the parent says; otherwise as [`to_parent`].
 pub(crate) fn to_child(bytes: &[u8]) -> bool {
-    let Ok(message) = codec::decode::<ToChild<'_>>(bytes) else { return false };
+    assert_eq!(ToChild::decode(bytes), codec::decode(bytes));
+    let Ok(message) = ToChild::decode(bytes) else { return false };
     let again = encoded(&message, bytes.len());
     assert_eq!(codec::decode::<ToChild<'_>>(&again).as_ref(), Ok(&message));
     assert_eq!(message.clone().into_owned(), message);
