@@ -5,9 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::iter;
 use std::ops::Range;
-use std::rc::Rc;
 
 use remote_protocol::limits::RECORD_BYTES;
 use serde::{Deserialize, Serialize};
@@ -18,7 +16,21 @@ use crate::lane::word::Word;
 /// Takes the bytes for a size and steps. Gives whether there was any.
 pub(crate) fn ring(mut bytes: &[u8]) -> bool {
     let Some(size) = next::<Size>(&mut bytes) else { return false };
-    let mut ring = Scripted::new(size);
+    let words = match size {
+        Size::Tiny => 32,
+        Size::Near => 8 * 1024,
+        Size::Small => 32 * 1024,
+        Size::Far => 256 * 1024,
+    };
+    // The system has zeros for what is touched.
+    let mut words = vec![0_u64; words];
+    let shared = Shared {
+        data: Cell::from_mut(words.as_mut_slice()).as_slice_of_cells(),
+        head: Cell::new(0),
+        wanted: Cell::new(0),
+        limit: Cell::new(u64::MAX),
+    };
+    let mut ring = Scripted::new(&shared);
     let mut steps = 0;
     while let Some(step) = next(&mut bytes) {
         ring.perform(step);
@@ -149,10 +161,10 @@ enum Taken {
     Anything(u64),
 }
 
-struct Scripted {
-    shared: Rc<Shared>,
-    producer: Option<Producer<Rc<Shared>>>,
-    consumer: Option<Consumer<Rc<Shared>>>,
+struct Scripted<'a> {
+    shared: &'a Shared<'a>,
+    producer: Option<Producer<&'a Shared<'a>>>,
+    consumer: Option<Consumer<&'a Shared<'a>>>,
     /// What was pushed and not popped, while nobody has lied.
     between: VecDeque<(Vec<u8>, u16)>,
     pushed: u8,
@@ -164,25 +176,13 @@ struct Scripted {
     record: Vec<u8>,
 }
 
-impl Scripted {
-    fn new(size: Size) -> Self {
-        let words = match size {
-            Size::Tiny => 32,
-            Size::Near => 8 * 1024,
-            Size::Small => 32 * 1024,
-            Size::Far => 256 * 1024,
-        };
-        let shared = Rc::new(Shared {
-            data: iter::repeat_with(Scribbled::default).take(words).collect(),
-            head: Scribbled::default(),
-            wanted: Scribbled::default(),
-            limit: Cell::new(u64::MAX),
-        });
+impl<'a> Scripted<'a> {
+    fn new(shared: &'a Shared<'a>) -> Self {
         LIES.with_borrow_mut(VecDeque::clear);
         Self {
-            producer: Some(Producer::new(Rc::clone(&shared))),
-            consumer: Some(Consumer::new(Rc::clone(&shared))),
             shared,
+            producer: Some(Producer::new(shared)),
+            consumer: Some(Consumer::new(shared)),
             between: VecDeque::new(),
             pushed: 0,
             waits: Some(false),
@@ -218,7 +218,7 @@ impl Scripted {
             Step::Tell => self.tell(),
             Step::Limit(bytes) => self.shared.limit.set(bytes.into()),
             Step::Write { at, value } => {
-                let data = &self.shared.data;
+                let data = self.shared.data;
                 let place = match at {
                     Place::Next(words) => self.told as usize + usize::from(words),
                     Place::Anywhere(word) => word as usize,
@@ -253,7 +253,7 @@ impl Scripted {
         };
         assert!(read.div_ceil(8 + RECORD_BYTES as u64 / 8) <= records, "{read} reads");
         if !self.is_bad {
-            let head = self.shared.head.0.get();
+            let head = self.shared.head.get();
             assert!(head >= self.told, "from {} to {head}", self.told);
             self.told = head;
         }
@@ -347,16 +347,12 @@ impl Scripted {
 }
 
 /// The memory.
-struct Shared {
-    data: Box<[Scribbled]>,
-    head: Scribbled,
-    wanted: Scribbled,
+struct Shared<'a> {
+    data: &'a [Cell<u64>],
+    head: Cell<u64>,
+    wanted: Cell<u64>,
     limit: Cell<u64>,
 }
-
-/// A word.
-#[derive(Default)]
-struct Scribbled(Cell<u64>);
 
 thread_local! {
     static READS: Cell<u64> = const { Cell::new(0) };
@@ -364,7 +360,7 @@ thread_local! {
     static LIES: RefCell<VecDeque<(u16, u64)>> = const { RefCell::new(VecDeque::new()) };
 }
 
-impl Word for Scribbled {
+impl Word for Cell<u64> {
     fn load(&self) -> u64 {
         READS.set(READS.get() + 1);
         LIES.with_borrow_mut(|lies| match lies.front_mut() {
@@ -375,14 +371,14 @@ impl Word for Scribbled {
             }
             Some((after, _)) => {
                 *after -= 1;
-                self.0.get()
+                self.get()
             }
-            None => self.0.get(),
+            None => self.get(),
         })
     }
 
     fn store(&self, value: u64) {
-        self.0.set(value);
+        self.set(value);
     }
 
     fn acquire(&self) -> u64 {
@@ -402,18 +398,18 @@ impl Word for Scribbled {
     }
 }
 
-impl Memory for Rc<Shared> {
-    type Word = Scribbled;
+impl Memory for &Shared<'_> {
+    type Word = Cell<u64>;
 
-    fn data(&self) -> &[Scribbled] {
-        &self.data
+    fn data(&self) -> &[Cell<u64>] {
+        self.data
     }
 
-    fn head(&self) -> &Scribbled {
+    fn head(&self) -> &Cell<u64> {
         &self.head
     }
 
-    fn wanted(&self) -> &Scribbled {
+    fn wanted(&self) -> &Cell<u64> {
         &self.wanted
     }
 
