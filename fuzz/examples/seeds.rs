@@ -31,6 +31,8 @@ fn main() -> io::Result<()> {
         ("value", value::seeds()),
         ("parent_session", parent_session::seeds()),
         ("child_session", child_session::seeds()),
+        ("objects", remote_object::fuzz::objects_seeds()),
+        ("arguments", remote_object::fuzz::arguments_seeds()),
         ("ring", lane::scripted::seeds()),
     ];
     for (target, seeds) in targets {

@@ -179,7 +179,7 @@ impl Exports {
         Leaks { processes }
     }
 
-    #[cfg(feature = "parent")]
+    #[cfg(any(feature = "parent", feature = "__fuzz"))]
     pub(crate) const fn roots(&self) -> &Arc<Roots> {
         &self.roots
     }

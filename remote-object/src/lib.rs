@@ -63,7 +63,7 @@
     allow(dead_code, reason = "the core is whole, whichever sides are tied to it")
 )]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "__fuzz"))]
 extern crate self as remote_object;
 
 mod arguments;
@@ -101,6 +101,10 @@ mod child;
 mod context;
 #[cfg(feature = "parent")]
 mod parent;
+
+#[cfg(any(test, feature = "__fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 
 pub use crate::buffer::{BufferBuilder, RemoteBuffer};
 pub use crate::callback::{Callback, CallbackError};
