@@ -14,7 +14,7 @@ use ipc_channel::ipc::IpcOneShotServer;
 
 use super::bootstrap::{ADDRESS_IS_PATH, Bootstrap, Channels, PATH_BYTES, into_io};
 use super::link::IpcLink;
-use super::release;
+use super::release::Release;
 use crate::lock::{lock, wait};
 
 /// Where one child can connect, once.
@@ -53,10 +53,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The system gave no thread.
+    /// The system gave no thread, or no descriptor for what [aborts](Acceptance::abort) the acceptance.
     pub fn listen(self) -> io::Result<Acceptance> {
         let Self { server, address } = self;
-        let slot = Arc::new(Slot { state: Mutex::new(State::Waiting), settled: Condvar::new() });
+        let state = State::Waiting(Release::new()?);
+        let slot = Arc::new(Slot { state: Mutex::new(state), settled: Condvar::new() });
         let thread_slot = Arc::clone(&slot);
         thread::Builder::new().name("remote-accept".to_owned()).spawn(move || {
             // A deceitful message panics inside ipc-channel; nothing of ours is left half done by that.
@@ -99,7 +100,7 @@ impl Acceptance {
     pub fn wait(&self, deadline: Instant) -> Result<IpcLink, AcceptError> {
         let slot = &self.pending.slot;
         let mut state = lock(&slot.state);
-        while matches!(*state, State::Waiting) {
+        while matches!(*state, State::Waiting(_)) {
             if deadline <= Instant::now() {
                 drop(state);
                 self.abort();
@@ -111,7 +112,7 @@ impl Acceptance {
         drop(state);
         match ended {
             State::Settled(result) => IpcLink::start(result?).map_err(AcceptError::Thread),
-            State::Waiting | State::Over => Err(AcceptError::Aborted),
+            State::Waiting(_) | State::Over => Err(AcceptError::Aborted),
         }
     }
 
@@ -158,10 +159,8 @@ impl Pending {
     fn abort(&self) {
         let ended = mem::replace(&mut *lock(&self.slot.state), State::Over);
         self.slot.settled.notify_all();
-        if !matches!(ended, State::Waiting) {
-            return;
-        }
-        if let Err(error) = release::connect_and_hang_up(&self.address) {
+        let State::Waiting(release) = ended else { return };
+        if let Err(error) = release.connect_and_hang_up(&self.address) {
             // Most likely a child was accepted in this moment, and the server is gone.
             tracing::debug!(%error, "the accepting thread was not released");
         }
@@ -188,7 +187,7 @@ struct Slot {
 impl Slot {
     fn settle(&self, result: Result<Channels, AcceptError>) {
         let mut state = lock(&self.state);
-        if matches!(*state, State::Waiting) {
+        if matches!(*state, State::Waiting(_)) {
             *state = State::Settled(result);
         }
         drop(state);
@@ -197,7 +196,7 @@ impl Slot {
 }
 
 enum State {
-    Waiting,
+    Waiting(Release),
     Settled(Result<Channels, AcceptError>),
     Over,
 }
