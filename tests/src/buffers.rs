@@ -45,10 +45,15 @@ pub enum PictureError {
 /// Exports a gallery as `gallery`.
 pub fn served(parent: &Parent) -> Exports {
     let exports = Exports::new();
-    let walls = Walls { pictures: Mutex::default(), exports: exports.clone() };
-    exports.module::<dyn Gallery>("gallery", Arc::new(walls)).expect("nothing else is called so");
+    export(&exports);
     exports.serve(parent).expect("nothing else is served");
     exports
+}
+
+/// Exports a gallery as `gallery`, beside other things.
+pub fn export(exports: &Exports) {
+    let walls = Walls { pictures: Mutex::default(), exports: exports.clone() };
+    exports.module::<dyn Gallery>("gallery", Arc::new(walls)).expect("nothing else is called so");
 }
 
 /// Bytes that are not easily mistaken for others, the same each time.

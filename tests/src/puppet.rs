@@ -24,6 +24,8 @@ pub enum Command {
     Say { lane: u8, record: Vec<u8>, times: u32 },
     /// Wait for a record; gives it.
     Hear { lane: u8 },
+    /// Wait for so many records, and forget them.
+    Skip { lane: u8, records: u32 },
     /// Write into the shared memory.
     Poke { at: u64, bytes: Vec<u8> },
     /// Read what is there.
@@ -156,6 +158,11 @@ fn obey(raw: &mut Raw, command: Command) -> Done {
             }
         }
         Command::Hear { lane } => return raw.hear_on(LaneId(lane)).ok_or_else(|| "the link is closed".to_owned()),
+        Command::Skip { lane, records } => {
+            for _ in 0..records {
+                raw.hear_on(LaneId(lane)).ok_or("the link is closed")?;
+            }
+        }
         Command::HangUp => raw.hang_up(),
         Command::LeaveBehind => return leave_behind().map_err(|error| error.to_string()),
         Command::Exit(code) => exit(code),

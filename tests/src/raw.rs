@@ -45,14 +45,11 @@ impl Raw {
         #[cfg(target_os = "linux")]
         if address == remote_transport::lane::ADDRESS {
             let socket = shared::socket();
-            let link = remote_transport::lane::connect().expect("the parent waits");
+            let link = link(address);
             let shared = Shared { memory: shared::memory(), socket };
-            return Self { shared: Some(shared), ..Self::over(Arc::new(link)) };
+            return Self { shared: Some(shared), ..Self::over(link) };
         }
-        let link = ipc::connect(address).expect("the parent waits");
-        // No parent would be so generous.
-        link.set_inbox_bytes(usize::MAX);
-        Self::over(Arc::new(link))
+        Self::over(link(address))
     }
 
     fn over(link: Arc<dyn Link>) -> Self {
@@ -163,6 +160,22 @@ impl Raw {
         }
         self.further.get_mut(&id)
     }
+}
+
+/// The link to the parent at the address that children are given, with nothing of a child's.
+///
+/// # Panics
+///
+/// When that fails.
+#[must_use]
+pub fn link(address: &str) -> Arc<dyn Link> {
+    #[cfg(target_os = "linux")]
+    if address == remote_transport::lane::ADDRESS {
+        return Arc::new(remote_transport::lane::connect().expect("the parent waits"));
+    }
+    let link = ipc::connect(address).expect("the parent waits");
+    link.set_inbox_bytes(usize::MAX);
+    Arc::new(link)
 }
 
 /// The record of a message that is short.

@@ -4,6 +4,16 @@
 
 mod siege;
 
+mod calls;
+#[cfg(target_os = "linux")]
+mod cycles;
+mod handles;
+mod messages;
+mod panics;
 mod records;
+mod references;
 mod ring;
+mod scarcity;
+mod silence;
 mod starting;
+mod steps;

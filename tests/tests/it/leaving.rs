@@ -102,8 +102,8 @@ fn is_there(pid: Pid) -> bool {
 
 /// A8: dropping the parent ends all its children, the busy ones too.
 #[test]
-fn a_parent_that_is_dropped_leaves_nothing() {
-    let mut family = Family::start("a_parent_that_is_dropped_leaves_nothing", "drop", 3);
+fn hostile_28_a_parent_that_is_dropped_leaves_nothing() {
+    let mut family = Family::start("hostile_28_a_parent_that_is_dropped_leaves_nothing", "drop", 3);
     let children = family.children();
     assert_eq!(children.len(), 3);
     assert_eq!(family.leaves_nothing(&children).trim(), "dropped");
@@ -111,24 +111,24 @@ fn a_parent_that_is_dropped_leaves_nothing() {
 
 /// A8: so does a parent that exits without a word.
 #[test]
-fn a_parent_that_exits_leaves_nothing() {
-    let mut family = Family::start("a_parent_that_exits_leaves_nothing", "exit", 3);
+fn hostile_28_a_parent_that_exits_leaves_nothing() {
+    let mut family = Family::start("hostile_28_a_parent_that_exits_leaves_nothing", "exit", 3);
     let children = family.children();
     family.leaves_nothing(&children);
 }
 
 /// A8: so does one that panics.
 #[test]
-fn a_parent_that_panics_leaves_nothing() {
-    let mut family = Family::start("a_parent_that_panics_leaves_nothing", "panic", 3);
+fn hostile_28_a_parent_that_panics_leaves_nothing() {
+    let mut family = Family::start("hostile_28_a_parent_that_panics_leaves_nothing", "panic", 3);
     let children = family.children();
     family.leaves_nothing(&children);
 }
 
 /// A8: and one that is killed.
 #[test]
-fn a_parent_that_is_killed_leaves_nothing() {
-    let mut family = Family::start("a_parent_that_is_killed_leaves_nothing", "exit", 4);
+fn hostile_28_a_parent_that_is_killed_leaves_nothing() {
+    let mut family = Family::start("hostile_28_a_parent_that_is_killed_leaves_nothing", "exit", 4);
     let children = family.children();
     family.parent.kill().expect("it is our child");
     family.leaves_nothing(&children);

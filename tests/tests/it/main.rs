@@ -28,7 +28,6 @@ mod versions;
 mod limits;
 mod limits_set;
 mod misuse;
-mod uncalled;
 mod waiting;
 
 mod dynamic;

@@ -78,9 +78,9 @@ every_process_transport! {
     }
 
     /// A8: a program that never says hello is killed at the deadline, and is an error that names it.
-    fn a_program_that_never_says_hello_is_killed_at_the_deadline(transport) {
+    fn hostile_20_a_program_that_never_says_hello_is_killed_at_the_deadline(transport) {
         let deadlines = Deadlines { start: SHORT, stop: PATIENCE, ..Deadlines::default() };
-        let name = "a_program_that_never_says_hello_is_killed_at_the_deadline";
+        let name = "hostile_20_a_program_that_never_says_hello_is_killed_at_the_deadline";
         let setup = Setup::impatient(name, transport, ParentOptions::new().deadlines(deadlines));
         let gate = Gate::new();
         let processes = setup.parent().processes();

@@ -6,15 +6,21 @@
 
 use std::env;
 use std::panic;
-use std::process::{Command as Program, Stdio};
+use std::process::{Command as Program, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use remote_parent::{Deadlines, DetachReason, Parent, ParentOptions, Process, ProcessOptions, StartError, Transport};
-use remote_protocol::message::ToParent;
+use remote_protocol::call::{self, Access, Call, Outcome, Request, Root, Selector};
+use remote_protocol::codec::{self, CowBytes};
+use remote_protocol::id::{CallId, InvocationId, LentId};
+use remote_protocol::message::{ToChild, ToParent};
+use remote_protocol::payload::{Location, Payload, Reference};
 use remote_protocol::state::Violation;
+use remote_protocol::value::Value;
+use tests::buffers;
 use tests::held::Held;
 use tests::mill::{Mill, Works};
 use tests::modules::witness::Testimony;
@@ -104,6 +110,7 @@ impl Siege {
         let objects = Objects::served(setup.parent());
         let works = Arc::new(Works::default());
         objects.exports.module("mill", Arc::clone(&works) as Arc<dyn Mill>).expect("it is the only one");
+        buffers::export(&objects.exports);
         for module in ["basics", "witness"] {
             setup.require(module);
         }
@@ -138,6 +145,20 @@ impl Siege {
 
     pub(crate) const fn transport(&self) -> Transport {
         self.setup.transport()
+    }
+
+    /// An honest child.
+    pub(crate) fn spawn(&self) -> Process {
+        self.setup.spawn()
+    }
+
+    /// Loads a module into all children, the witness too.
+    pub(crate) fn require(&self, module: &str) {
+        self.setup.require(module);
+    }
+
+    pub(crate) const fn witness(&self) -> &Process {
+        &self.witness
     }
 
     fn puppets(&self, arguments: &[String]) -> ProcessOptions {
@@ -246,6 +267,70 @@ impl Puppet {
     }
 
     /// Sends a record many times.
+    /// Sends a record on its main lane many times.
+    pub(crate) fn repeat(&mut self, record: Vec<u8>, times: u32) {
+        self.act(&Command::Say { lane: 0, record, times });
+    }
+
+    /// Sends a record on a further lane.
+    pub(crate) fn say_on(&mut self, lane: u8, record: Vec<u8>) {
+        self.act(&Command::Say { lane, record, times: 1 });
+    }
+
+    /// Waits for a short message that `take` takes; all others are ignored.
+    #[track_caller]
+    pub(crate) fn hear<T>(&mut self, mut take: impl FnMut(ToChild<'_>) -> Option<T>) -> T {
+        loop {
+            let record = self.acts(&Command::Hear { lane: 0 });
+            if let Some(taken) = take(raw::message(&record)) {
+                return taken;
+            }
+        }
+    }
+
+    /// Waits for the return of a call.
+    #[track_caller]
+    pub(crate) fn returned(&mut self) -> Outcome<'static> {
+        self.hear(|message| match message {
+            ToChild::Object(call::ToChild::Return(answer)) => Some(answer.into_owned().outcome),
+            _ => None,
+        })
+    }
+
+    /// Waits until a function is called.
+    #[track_caller]
+    pub(crate) fn run(&mut self) -> InvocationId {
+        self.hear(|message| match message {
+            ToChild::Object(call::ToChild::Run(run)) => Some(run.invocation),
+            _ => None,
+        })
+    }
+
+    /// Asks for something, and waits for the return.
+    #[track_caller]
+    pub(crate) fn call(&mut self, request: Request<'_>) -> Outcome<'static> {
+        self.say(&call_record(None, request));
+        self.returned()
+    }
+
+    /// The object that is exported under a name.
+    #[track_caller]
+    pub(crate) fn look_up(&mut self, name: &str) -> LentId {
+        match self.call(look_up(name)) {
+            Outcome::Done(payload) => only_reference(&payload),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Makes an item with the workshop.
+    #[track_caller]
+    pub(crate) fn make(&mut self, workshop: LentId, name: &str) -> LentId {
+        match self.call(method(workshop, "make", vec![Value::String(name.to_owned())], Vec::new())) {
+            Outcome::Done(payload) => only_reference(&payload),
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Writes words into the memory it shares.
     pub(crate) fn poke(&mut self, at: u64, words: &[u64]) {
         let bytes = words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -258,6 +343,66 @@ pub(crate) fn record(message: &[u8]) -> Vec<u8> {
     [&[0], message].concat()
 }
 
+/// Whether a process was killed.
+pub(crate) fn is_killed(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+
+    status.signal() == Some(9)
+}
+
+/// Asks for what is exported under a name.
+pub(crate) fn look_up(name: &str) -> Request<'static> {
+    Request::Lookup { root: Root::Module(name.to_owned().into()), interface: None }
+}
+
+/// Calls a method by its name.
+pub(crate) fn method(
+    object: LentId,
+    name: &str,
+    arguments: Vec<Value>,
+    references: Vec<Reference<'static>>,
+) -> Request<'static> {
+    let access = if name == "make" { Access::Construct } else { Access::Call };
+    let method = Selector::Named { name: name.to_owned().into(), access };
+    let arguments = Payload { bytes: CowBytes(encoded(&Value::List(arguments)).into()), references };
+    Request::Method { object, method, arguments }
+}
+
+/// A message that is a call, made by a function or not.
+pub(crate) fn call_record(during: Option<InvocationId>, request: Request<'_>) -> Vec<u8> {
+    raw::short(&ToParent::Object(call::ToParent::Call(Call { id: CallId(1), during, request })))
+}
+
+/// A function of the puppet's, which it need not have.
+pub(crate) fn function(slot: u32) -> Reference<'static> {
+    Reference::Function { id: LentId { slot, generation: 0 }, frame: None, made_at: here() }
+}
+
+/// A callback of the puppet's.
+pub(crate) fn callback(slot: u32) -> Reference<'static> {
+    Reference::Callback { id: LentId { slot, generation: 0 }, frame: None, made_at: here() }
+}
+
+fn here() -> Location<'static> {
+    Location { file: "puppet.rs".into(), line: 1, column: 2 }
+}
+
+/// What a payload refers to.
+#[track_caller]
+pub(crate) fn only_reference(payload: &Payload<'_>) -> LentId {
+    match payload.references.as_slice() {
+        [Reference::Object(id) | Reference::ObjectOf { id, .. } | Reference::Buffer { id, .. }] => *id,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What encodes to these bytes.
+pub(crate) fn encoded<T: serde::Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::encode(value, &mut bytes).expect("it can be encoded");
+    bytes
+}
+
 fn tell_detached(setup: &Setup, tell: Sender<(Process, DetachReason)>) {
     setup.parent().processes().on_detach(move |process, reason| {
         // The last one goes with the parent.
@@ -265,15 +410,16 @@ fn tell_detached(setup: &Setup, tell: Sender<(Process, DetachReason)>) {
     });
 }
 
-/// What panics on threads of the library, but in code of the tests, which is the application's here.
+/// What panics on threads of the library, but in code of the tests, which is the application's here, and in that of ipc-channel, which is
+/// contained.
 fn note_panics() -> Arc<Mutex<Vec<String>>> {
     let panics: Arc<Mutex<Vec<String>>> = Arc::default();
     let noted = Arc::clone(&panics);
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         let is_ours = thread::current().name().is_some_and(|name| name.starts_with("remote-"));
-        let is_tests = info.location().is_some_and(|location| location.file().starts_with("tests/"));
-        if is_ours && !is_tests {
+        let is_elsewhere = |file: &str| file.starts_with("tests/") || file.contains("/ipc-channel-");
+        if is_ours && !info.location().is_some_and(|location| is_elsewhere(location.file())) {
             noted.lock().unwrap_or_else(PoisonError::into_inner).push(info.to_string());
         }
         hook(info);
@@ -281,7 +427,8 @@ fn note_panics() -> Arc<Mutex<Vec<String>>> {
     panics
 }
 
-const PUPPET: &str = env!("CARGO_BIN_EXE_tests-puppet");
+/// What attacks.
+pub(crate) const PUPPET: &str = env!("CARGO_BIN_EXE_tests-puppet");
 
 /// Set where a test runs in a process of its own.
 const ALONE: &str = "REMOTE_HOSTILE_ALONE";
