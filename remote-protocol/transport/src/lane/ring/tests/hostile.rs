@@ -117,7 +117,7 @@ impl Memory for Rc<Lying> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(200 / super::LESS as u32))]
 
     /// A consumer gets a record no longer than any is, nothing, or a lie, and reads no more for it than a record has.
     #[test]
