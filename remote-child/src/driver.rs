@@ -117,8 +117,8 @@ fn receive(core: &Rc<Core>) -> Result<Step, Violation> {
         Err(Pause::TimedOut) => {
             let message = core.session().borrow_mut().idle();
             core.send(message);
-            core.lanes.rest();
-            core.inlet().next(None, |message| handle_contained(core, message))
+            let gathered = core.lanes.rest_or_gather();
+            core.inlet().next(gathered, |message| handle_contained(core, message))
         }
         next => next,
     };

@@ -13,7 +13,7 @@ use remote_protocol::limits::{self, Limits, RECORD_BYTES};
 use remote_protocol::link::{Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::record::Budget;
-use remote_protocol::releases::{Due, Releases};
+use remote_protocol::releases::{Due, GATHERING, Releases};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 use remote_protocol::state::Violation;
 
@@ -116,6 +116,17 @@ impl Lanes {
         while !self.releases().rest() {
             self.send_releases(&mut self.main_outlet());
         }
+    }
+
+    /// The loop is about to sleep, and nothing else is waited for: until when, if only to gather what is being let go of. Else what has
+    /// been is sent.
+    pub(crate) fn rest_or_gather(&self) -> Option<Instant> {
+        let gathers = self.releases().gather();
+        if gathers {
+            return Some(Instant::now() + GATHERING);
+        }
+        self.rest();
+        None
     }
 
     /// The parent has handled so many batches of what was let go of.
@@ -387,7 +398,7 @@ impl Caller for Lanes {
             Due::Later => {}
             Due::Now => self.send_releases(&mut self.main_outlet()),
             // Our own loop is awake, and comes to it.
-            Due::Wake if Core::of_this_thread(self).is_some() => {}
+            Due::Wake if Core::of_this_thread(self).is_some() => self.releases().attend(),
             Due::Wake => self.waker.wake(),
         }
     }

@@ -2,12 +2,13 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use hashbrown::hash_map::Entry;
 use remote_protocol::call::{CallError, Outcome, Release, Request};
 use remote_protocol::id::{CallId, FrameId, LentId};
 use remote_protocol::limits::REVOKED;
@@ -135,7 +136,7 @@ impl Calling {
             Reference::Object(id) => Ok(Arrival::Proxy(self.hold(id))),
             Reference::ObjectOf { id, interfaces } => {
                 let held = self.hold(id);
-                held.interfaces.get_or_init(|| interfaces.into_iter().map(Cow::into_owned).collect());
+                held.interfaces.get_or_init(|| Interfaces::Told(interfaces.into_iter().map(Cow::into_owned).collect()));
                 Ok(Arrival::Proxy(held))
             }
             Reference::Buffer { id, length, copy } => {
@@ -246,13 +247,13 @@ impl Calling {
 
     /// What is held of the parent's objects.
     #[cfg(test)]
-    pub(crate) fn held(&self) -> BTreeMap<LentId, u32> {
+    pub(crate) fn held(&self) -> std::collections::BTreeMap<LentId, u32> {
         lock(&self.proxies).held.counts()
     }
 
     /// The callbacks, how many references the parent has to each, and whether this side can still send it.
     #[cfg(test)]
-    pub(crate) fn lent(&self) -> BTreeMap<LentId, (u32, bool)> {
+    pub(crate) fn lent(&self) -> std::collections::BTreeMap<LentId, (u32, bool)> {
         lock(&self.callbacks).entries().map(|(id, (), count, kept)| (id, (count, kept))).collect()
     }
 
@@ -337,7 +338,7 @@ pub(crate) struct HeldProxy {
     pub(crate) calling: Arc<Calling>,
     arrivals: Arrivals,
     /// The name of its interface, and of those it inherits from, once something has said them.
-    interfaces: OnceLock<Vec<String>>,
+    interfaces: OnceLock<Interfaces>,
     /// A `Weak<T>` of the typed proxy, whose `T` is of one interface.
     typed: Mutex<Option<Box<dyn Any + Send + Sync>>>,
     /// Where the typed proxy lies; 0 while there is none.
@@ -351,13 +352,17 @@ impl HeldProxy {
 
     /// The name of its interface; empty while nothing has said it.
     pub(crate) fn interface(&self) -> &str {
-        self.interfaces.get().and_then(|interfaces| interfaces.first()).map_or("", |interface| interface)
+        match self.interfaces.get() {
+            Some(Interfaces::Of { name, .. }) => name,
+            Some(Interfaces::Told(names)) => names.first().map_or("", String::as_str),
+            None => "",
+        }
     }
 
     /// The typed proxy, if this is its interface or one that it inherits from; the name of its own if not.
     pub(crate) fn typed_if<T: Interface + ?Sized>(self: &Arc<Self>) -> Result<Arc<T>, String> {
         match self.interfaces.get() {
-            Some(interfaces) if interfaces.iter().any(|interface| interface == T::NAME) => Ok(self.typed()),
+            Some(interfaces) if interfaces.contain(T::NAME) => Ok(self.typed()),
             _ => Err(self.interface().to_owned()),
         }
     }
@@ -376,13 +381,32 @@ impl HeldProxy {
 
     fn make<T: Interface + ?Sized>(self: &Arc<Self>) -> Arc<T> {
         let made = T::proxy(Proxy::new(Arc::clone(self)));
-        self.interfaces.get_or_init(|| interfaces::<T>().into_iter().map(str::to_owned).collect());
+        self.interfaces.get_or_init(|| Interfaces::Of { name: T::NAME, all: interfaces::<T> });
         let address = address(&made);
         let mut typed = lock(&TYPED);
         let old = self.address.swap(address, Ordering::Relaxed);
-        typed.remove(&old);
+        if old != 0 {
+            typed.remove(&old);
+        }
         typed.insert(address, Arc::downgrade(self));
         made
+    }
+}
+
+/// The name of an interface, and of those that it inherits from.
+enum Interfaces {
+    /// Those of a type of ours, which are not written down for each proxy of it.
+    Of { name: &'static str, all: fn() -> Vec<&'static str> },
+    /// Those that the parent told.
+    Told(Vec<String>),
+}
+
+impl Interfaces {
+    fn contain(&self, wanted: &str) -> bool {
+        match self {
+            Self::Of { name, all } => *name == wanted || all().contains(&wanted),
+            Self::Told(names) => names.iter().any(|name| name == wanted),
+        }
     }
 }
 
@@ -398,11 +422,14 @@ impl Drop for HeldProxy {
         proxies.held.remove(self.id);
         drop(proxies);
         let address = self.address.load(Ordering::Relaxed);
-        let mut typed = lock(&TYPED);
-        if typed.get(&address).is_some_and(|held| held.strong_count() == 0) {
-            typed.remove(&address);
+        if address != 0 {
+            let mut typed = lock(&TYPED);
+            if let Entry::Occupied(place) = typed.entry(address)
+                && place.get().strong_count() == 0
+            {
+                place.remove();
+            }
         }
-        drop(typed);
         self.calling.caller.release(Release { id: self.id, count: self.arrivals.count() });
     }
 }
@@ -414,7 +441,7 @@ pub(crate) fn typed_at(address: usize) -> Option<Arc<HeldProxy>> {
 
 /// Where the typed proxies of this process lie, so that one that comes back as a plain `Arc<dyn Trait>` is recognised. What holds the
 /// address keeps a weak handle to the proxy, so that nothing else can lie there.
-static TYPED: Mutex<BTreeMap<usize, Weak<HeldProxy>>> = Mutex::new(BTreeMap::new());
+static TYPED: LazyLock<Mutex<hashbrown::HashMap<usize, Weak<HeldProxy>>>> = LazyLock::new(Mutex::default);
 
 /// A callback of this process, as long as it can still be sent.
 pub(crate) struct MadeCallback {

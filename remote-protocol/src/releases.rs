@@ -2,7 +2,7 @@
 //!
 //! Whoever drops something of the peer's may be any thread, at any rate; the peer takes them in one by one, when it comes to it. So they
 //! are gathered in [`Releases`], one entry for each id at most where it matters, and a batch of them goes: before the next message of
-//! the main lane; before the loop sleeps; when it is full; and when the loop sleeps, it is woken once. A peer that does not
+//! the main lane; before the loop sleeps; when it is full; and when the loop sleeps, it is woken once, and gathers for a moment. A peer that does not
 //! come to it has [`RELEASE_BATCHES`] in its inbox at most, and acknowledges half of those at a time.
 //!
 //! So a release rests while the loop is busy and says nothing, until the batch is full; or while the peer has not handled what it was sent
@@ -10,6 +10,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use crate::call::Release;
 use crate::limits::{RELEASE_BATCHES, RELEASES};
@@ -25,6 +26,8 @@ pub struct Releases {
     unacknowledged: u32,
     /// Whether the loop will come by itself to send what is pending.
     attended: bool,
+    /// Whether the loop was woken for what is pending, and more may be on its way from whoever woke it.
+    woken: bool,
     closed: bool,
 }
 
@@ -44,7 +47,14 @@ impl Releases {
     /// None, on a side whose loop is awake.
     #[must_use]
     pub const fn new() -> Self {
-        Self { pending: VecDeque::new(), merge_at: MERGE_AT, unacknowledged: 0, attended: true, closed: false }
+        Self {
+            pending: VecDeque::new(),
+            merge_at: MERGE_AT,
+            unacknowledged: 0,
+            attended: true,
+            woken: false,
+            closed: false,
+        }
     }
 
     /// Adds one.
@@ -63,7 +73,11 @@ impl Releases {
         if self.pending.len() >= RELEASES {
             return Due::Now;
         }
-        if std::mem::replace(&mut self.attended, true) { Due::Later } else { Due::Wake }
+        if std::mem::replace(&mut self.attended, true) {
+            return Due::Later;
+        }
+        self.woken = true;
+        Due::Wake
     }
 
     /// Moves the next batch into `batch`, to be sent now. `false` when there is none, or when too many are unacknowledged.
@@ -87,11 +101,20 @@ impl Releases {
     /// The loop is awake: it will [`take`](Self::take) what is pending before it sleeps.
     pub const fn attend(&mut self) {
         self.attended = true;
+        self.woken = false;
+    }
+
+    /// Whether a loop that has just been woken for what is pending does well to sleep for [`GATHERING`] before it sends that: a thread that
+    /// lets go of many things is quicker than the loop is awake, and each batch wakes the peer.
+    #[must_use]
+    pub fn gather(&mut self) -> bool {
+        std::mem::replace(&mut self.woken, false) && self.is_due() && self.pending.len() < RELEASES
     }
 
     /// The loop sleeps from now on, and has to be woken for the next one. `false` when there is something to [`take`](Self::take) first.
     #[must_use]
     pub fn rest(&mut self) -> bool {
+        self.woken = false;
         self.attended = self.is_due();
         !self.attended
     }
@@ -183,6 +206,9 @@ impl Acknowledging {
     }
 }
 
+/// How long more is waited for: much longer than it takes to let go of a batch of things, and nothing that anybody notices.
+pub const GATHERING: Duration = Duration::from_millis(1);
+
 /// Two batches.
 const MERGE_AT: usize = 2 * RELEASES;
 
@@ -218,6 +244,30 @@ mod tests {
         assert_eq!(batch, [release(2, 1), release(3, 1)]);
         assert!(!releases.take(&mut batch));
         assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn a_loop_that_was_woken_gathers_once_unless_the_batch_is_full() {
+        let mut releases = Releases::new();
+        assert!(releases.rest());
+        assert_eq!(releases.add(release(1, 1)), Due::Wake);
+        assert!(releases.gather());
+        // Nobody has to wake it meanwhile.
+        assert_eq!(releases.add(release(2, 1)), Due::Later);
+        assert!(!releases.gather());
+        assert!(!releases.rest());
+        assert!(releases.take(&mut Vec::new()));
+        assert!(releases.rest());
+        // What it lets go of itself does not wait.
+        assert_eq!(releases.add(release(3, 1)), Due::Wake);
+        releases.attend();
+        assert!(!releases.gather());
+        assert!(!releases.rest());
+        assert!(releases.take(&mut Vec::new()));
+        assert!(releases.rest());
+        let dues: Vec<_> = (0..RELEASES).map(|_| releases.add(release(4, 1))).collect();
+        assert_eq!((dues[0], dues[RELEASES - 1]), (Due::Wake, Due::Now));
+        assert!(!releases.gather());
     }
 
     #[test]

@@ -1,7 +1,8 @@
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use remote_protocol::id::LentId;
 
 /// What is held of the peer's: one `T` for all references to the same thing that arrive while it lives.
@@ -23,20 +24,29 @@ impl Arrivals {
 impl<T: AsRef<Arrivals>> Held<T> {
     /// Counts a reference that arrived; gives what stands for it, made by `make` if there is none.
     pub(crate) fn arrive(&mut self, id: LentId, make: impl FnOnce() -> T) -> Arc<T> {
-        let held = self.by_id.get(&id).and_then(Weak::upgrade).unwrap_or_else(|| {
+        let held = match self.by_id.entry(id) {
+            Entry::Vacant(place) => {
+                let made = Arc::new(make());
+                place.insert(Arc::downgrade(&made));
+                made
+            }
             // One that is being dropped at this moment gives back only what it counted itself.
-            let made = Arc::new(make());
-            self.by_id.insert(id, Arc::downgrade(&made));
-            made
-        });
+            Entry::Occupied(mut place) => place.get().upgrade().unwrap_or_else(|| {
+                let made = Arc::new(make());
+                place.insert(Arc::downgrade(&made));
+                made
+            }),
+        };
         (*held).as_ref().0.fetch_add(1, Ordering::Relaxed);
         held
     }
 
     /// What stands for `id` is being dropped, unless a new one does already.
     pub(crate) fn remove(&mut self, id: LentId) {
-        if self.by_id.get(&id).is_some_and(|held| held.strong_count() == 0) {
-            self.by_id.remove(&id);
+        if let Entry::Occupied(place) = self.by_id.entry(id)
+            && place.get().strong_count() == 0
+        {
+            place.remove();
         }
     }
 

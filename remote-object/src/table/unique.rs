@@ -1,8 +1,7 @@
-use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hash};
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use remote_protocol::id::LentId;
 
 use crate::table::{Lent, LentError};
@@ -14,7 +13,7 @@ pub(crate) struct Unique<T> {
     lent: Lent<T>,
     /// Exactly the slots of `lent` with something in them.
     slots: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 /// What makes two things the same. It must not change, nor run code of the application.
@@ -28,7 +27,7 @@ pub(crate) trait Keyed {
 
 impl<T: Keyed> Unique<T> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { lent: Lent::new(limit), slots: HashTable::new(), hasher: RandomState::new() }
+        Self { lent: Lent::new(limit), slots: HashTable::new(), hasher: DefaultHashBuilder::default() }
     }
 
     /// The id of the thing that this is the key of.
