@@ -28,7 +28,7 @@ mod server;
 pub use self::server::{AcceptError, Acceptance, Server};
 
 mod connect;
-pub use self::connect::{ConnectError, connect};
+pub use self::connect::{ConnectError, Reached, connect, reach};
 
 mod bootstrap;
 mod header;

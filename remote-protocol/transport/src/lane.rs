@@ -25,7 +25,7 @@ mod server;
 pub use self::server::Server;
 
 mod connect;
-pub use self::connect::{ConnectError, connect, pair};
+pub use self::connect::{ConnectError, Reached, connect, pair, reach};
 
 mod watch;
 pub use self::watch::Watch;

@@ -17,16 +17,51 @@ use super::memory::Region;
 use super::server::{GREETING, Server};
 use super::watch::Watch;
 
-/// Joins the parent that started this process with what [`Server::invite`] gave it, and puts the proper standard input in its place.
+/// Joins the parent that started this process: [`reach`], then [`Reached::start`].
 ///
 /// # Errors
 ///
 /// [`ConnectError`]; standard input may not be usable then.
 pub fn connect() -> Result<LaneLink, ConnectError> {
+    reach()?.start()
+}
+
+/// Takes what [`Server::invite`] gave this process, and puts the proper standard input in its place. No thread is started.
+///
+/// # Errors
+///
+/// [`ConnectError`]; standard input may not be usable then.
+pub fn reach() -> Result<Reached, ConnectError> {
     let socket = stdin().as_fd().try_clone_to_owned().map_err(ConnectError::Unreachable)?;
     let (memory, input) = receive(socket.as_fd())?;
     dup2_stdin(&input).map_err(|error| ConnectError::Unreachable(error.into()))?;
-    join(memory, socket)
+    Reached::join(memory, socket)
+}
+
+/// A child's end of a link that has everything of the system but its thread.
+#[must_use = "nothing is received before it is started"]
+#[derive(Debug)]
+pub struct Reached {
+    link: LaneLink,
+    watch: Watch,
+}
+
+impl Reached {
+    fn join(memory: OwnedFd, socket: OwnedFd) -> Result<Self, ConnectError> {
+        let region = Region::map(memory.as_fd(), REGION_BYTES).map_err(ConnectError::Memory)?.keep(memory);
+        let shared = Arc::new(Shared::new(Side::Child, Arc::new(region), socket));
+        Ok(Self { link: LaneLink::new(&shared), watch: Watch::new(shared) })
+    }
+
+    /// Starts the thread of the link.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Thread`].
+    pub fn start(self) -> Result<LaneLink, ConnectError> {
+        start(self.watch).map_err(ConnectError::Thread)?;
+        Ok(self.link)
+    }
 }
 
 /// Both ends of a link in this process: the first is the parent's, the second the child's.
@@ -41,7 +76,7 @@ pub fn pair() -> io::Result<(LaneLink, LaneLink)> {
     let (socket, parent, watch) = server.into_child();
     start(watch)?;
     let (memory, _input) = receive(socket.as_fd()).map_err(io::Error::other)?;
-    let child = join(memory, socket).map_err(io::Error::other)?;
+    let child = Reached::join(memory, socket).and_then(Reached::start).map_err(io::Error::other)?;
     Ok((parent, child))
 }
 
@@ -65,14 +100,6 @@ fn receive(socket: BorrowedFd<'_>) -> Result<(OwnedFd, OwnedFd), ConnectError> {
         (Some(memory), Some(input)) => Ok((memory, input)),
         _ => Err(ConnectError::OtherVersion),
     }
-}
-
-fn join(memory: OwnedFd, socket: OwnedFd) -> Result<LaneLink, ConnectError> {
-    let region = Region::map(memory.as_fd(), REGION_BYTES).map_err(ConnectError::Memory)?.keep(memory);
-    let shared = Arc::new(Shared::new(Side::Child, Arc::new(region), socket));
-    let link = LaneLink::new(&shared);
-    start(Watch::new(shared)).map_err(ConnectError::Thread)?;
-    Ok(link)
 }
 
 fn start(watch: Watch) -> io::Result<()> {
