@@ -10,6 +10,7 @@ use remote_protocol::id::{LaneId, LoaderId};
 use remote_protocol::limits;
 use remote_protocol::link::Link;
 use remote_protocol::message::{ToChild, Trouble, Versions};
+use remote_protocol::sandbox::Report;
 use remote_protocol::state::Violation;
 use remote_protocol::state::child::{Received, Session, Settings};
 
@@ -26,7 +27,7 @@ use crate::lanes::Lanes;
 pub fn run(link: Arc<dyn Link>, host: Host) -> Ended {
     let Ok(main) = link.open(LaneId::MAIN) else { return Ended::Disconnected };
     let (lanes, rx) = Lanes::new(Arc::clone(&link), main);
-    let session = Session::new(Settings { application: host.application });
+    let session = Session::new(Settings { application: host.application, sandbox: host.sandbox });
     let core = Core::new(session, host.shared, lanes, rx);
     Core::set_this_thread(Some(Rc::clone(&core)));
     let ended = run_core(&core);
@@ -45,6 +46,8 @@ pub struct Host {
     pub application: String,
     /// What the parent shares with its own modules; see [`Child::host`](crate::Child::host).
     pub shared: Option<HostShared>,
+    /// The walls around this process.
+    pub sandbox: Report,
 }
 
 /// Asks the parent for what it shares with its own modules, which may be later than the start of the main process.

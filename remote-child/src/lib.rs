@@ -42,6 +42,14 @@ mod extensions;
 mod lanes;
 mod nesting;
 
+#[cfg(target_os = "linux")]
+mod inherited;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod lockdown;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[path = "lockdown/elsewhere.rs"]
+mod lockdown;
+
 pub use crate::child::{Child, Handle, LoopEnded, NestError, UnloadReason};
 pub use crate::connect::{CHILD_ARGUMENT, Init, exit, init, is_child, is_initialised};
 pub use crate::driver::{Ended, Host, HostShared, run};

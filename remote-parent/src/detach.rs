@@ -54,6 +54,9 @@ impl fmt::Display for DetachReason {
         match self {
             Self::Closed => f.write_str("closed"),
             Self::Exited { code } => write!(f, "exited with code {code}"),
+            Self::Killed { signal } if is_forbidden(*signal) => {
+                write!(f, "killed by signal {signal} (SIGSYS): a system call that its sandbox does not forgive")
+            }
             Self::Killed { signal } => write!(f, "killed by signal {signal}"),
             Self::Unresponsive => f.write_str("unresponsive, and killed"),
             Self::Violation(violation) => write!(f, "broke the protocol: {violation}"),
@@ -73,3 +76,11 @@ fn signal(status: ExitStatus) -> i32 {
 const fn signal(_status: ExitStatus) -> i32 {
     0
 }
+
+/// Whether it is the signal of a filter of system calls.
+const fn is_forbidden(signal: i32) -> bool {
+    cfg!(target_os = "linux") && signal == SIGSYS
+}
+
+/// On the processors there are filters for.
+const SIGSYS: i32 = 31;

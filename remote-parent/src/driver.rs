@@ -182,7 +182,7 @@ impl Driver {
                 }
             }
             Received::Nothing => connection.recovered(),
-            Received::Acknowledged | Received::Ready | Received::Refused { .. } => {}
+            Received::Acknowledged | Received::Ready { .. } | Received::Refused { .. } => {}
         }
         connection.handled_message(kind);
         Ok(())

@@ -34,6 +34,7 @@ mod process;
 mod options;
 mod pump;
 mod restart;
+mod sandbox;
 mod spawn;
 
 mod connection;
@@ -53,6 +54,7 @@ pub use crate::options::{Deadlines, Executor, ParentOptions, ProcessOptions, Res
 pub use crate::parent::{AlreadyServed, CloseError, NewError, Parent, ParentClosed};
 pub use crate::port::{EmitError, Port, Subject};
 pub use crate::process::{LastHeard, Process, ProcessError, Streams};
+pub use crate::sandbox::SandboxError;
 pub use crate::snapshot::{FrameSnapshot, LoaderSnapshot, ProcessSnapshot, Snapshot};
 pub use crate::spawn::StartError;
 pub use remote_protocol::event::{Event, EventKey, PayloadError};
@@ -61,6 +63,7 @@ pub use remote_protocol::limits::Limits;
 pub use remote_protocol::listeners::ListenerId;
 pub use remote_protocol::message::{Trouble, Versions};
 pub use remote_protocol::module::{ModulePath, ResolveError};
+pub use remote_protocol::sandbox::{Layer, Report as SandboxReport, Sandbox, State as LayerState};
 pub use remote_protocol::state::Violation;
 
 /// The [`ModulePath`] of the module it is used in.

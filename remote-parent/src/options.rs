@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use remote_protocol::limits::{self, Limits};
+use remote_protocol::sandbox::Sandbox;
 
 /// How a [`Parent`](crate::Parent) is made.
 #[derive(Clone)]
@@ -131,6 +132,7 @@ pub struct ProcessOptions {
     pub(crate) restart: Restart,
     /// `None`: those of the parent.
     pub(crate) limits: Option<Limits>,
+    pub(crate) sandbox: Option<Sandbox>,
     /// When it was started again, within the time that its policy counts.
     pub(crate) restarts: Vec<Instant>,
     /// `None`: this same executable.
@@ -232,6 +234,24 @@ impl ProcessOptions {
     /// is trusted less, for example.
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
+        self
+    }
+
+    /// Has the process lock itself in before it runs anything that is loaded into it. What it can do nevertheless is what these options
+    /// give it: its standard streams, its environment and its arguments.
+    ///
+    /// ```no_run
+    /// use remote_parent::{Parent, ProcessOptions, Sandbox};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let parent = Parent::new()?;
+    /// let content = parent.processes().spawn_with(ProcessOptions::new().sandbox(Sandbox::strict()))?;
+    /// println!("{}", content.sandbox().expect("it has one"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.sandbox = Some(sandbox);
         self
     }
 

@@ -8,6 +8,7 @@ use remote_protocol::event::PayloadError;
 use remote_protocol::id::ProcessId;
 use remote_protocol::listeners::{ListenerId, Listeners};
 use remote_protocol::message::Trouble;
+use remote_protocol::sandbox::Report;
 
 use crate::connection::Connection;
 use crate::detach::DetachReason;
@@ -37,12 +38,25 @@ pub(crate) struct Shared {
     remote: bool,
     hub: Arc<Hub>,
     connection: Arc<Connection>,
+    /// The walls around it, as it says itself.
+    walls: Report,
     detached: OnceLock<DetachReason>,
 }
 
 impl Shared {
-    pub(crate) fn new(hub: Arc<Hub>, connection: Arc<Connection>, options: ProcessOptions, remote: bool) -> Arc<Self> {
-        Arc::new(Self { options, remote, hub, connection, detached: OnceLock::new() })
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        connection: Arc<Connection>,
+        options: ProcessOptions,
+        remote: bool,
+        walls: Report,
+    ) -> Arc<Self> {
+        Arc::new(Self { options, remote, hub, connection, walls, detached: OnceLock::new() })
+    }
+
+    /// The walls around the process; `None` where none were asked for.
+    pub(crate) fn sandbox(&self) -> Option<&Report> {
+        self.options.sandbox.as_ref().map(|_| &self.walls)
     }
 
     pub(crate) fn id(&self) -> ProcessId {
@@ -100,6 +114,13 @@ impl Process {
     #[must_use]
     pub fn is_remote(&self) -> bool {
         self.inner.shared.remote
+    }
+
+    /// The walls around the process, layer by layer, as it reported when it had locked itself in and nothing was loaded into it yet;
+    /// `None` for one that was not asked to.
+    #[must_use]
+    pub fn sandbox(&self) -> Option<&Report> {
+        self.inner.shared.sandbox()
     }
 
     /// What this process and its counterpart send each other events with.

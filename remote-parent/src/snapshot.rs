@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use remote_protocol::sandbox::Report;
 use serde::Serialize;
 
 use crate::hub::Hub;
@@ -30,6 +31,8 @@ pub struct ProcessSnapshot {
     pub name: Option<String>,
     /// Whether it is a child; `false` for the main process.
     pub remote: bool,
+    /// The walls around it, where it was asked to lock itself in.
+    pub sandbox: Option<Report>,
     /// Whether it handles what it is sent.
     pub responsive: bool,
     /// What it was sent and is not known to have handled, in bytes.
@@ -81,6 +84,7 @@ impl Snapshot {
                 serial: process.id().serial(),
                 name: process.options().name.clone(),
                 remote: process.is_remote(),
+                sandbox: process.sandbox().cloned(),
                 responsive: connection.is_responsive(),
                 unhandled,
                 handled,
@@ -107,13 +111,17 @@ impl Snapshot {
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for process in &self.processes {
-            let ProcessSnapshot { pid, name, responsive, unhandled, last_message, objects, callbacks, .. } = process;
+            let ProcessSnapshot { pid, name, responsive, unhandled, last_message, objects, callbacks, sandbox, .. } =
+                process;
             let name = name.as_deref().unwrap_or("unnamed");
             let state = if *responsive { "responsive" } else { "unresponsive" };
             let last = last_message.unwrap_or("nothing");
             write!(f, "process {pid} ({name}): {state}, {unhandled} bytes unhandled, last heard {last}")?;
             let (objects, callbacks): (usize, usize) = (objects.values().sum(), callbacks.values().sum());
             writeln!(f, ", {objects} objects, {callbacks} callbacks")?;
+            if let Some(sandbox) = sandbox {
+                writeln!(f, "  sandbox: {sandbox}")?;
+            }
         }
         for FrameSnapshot { id, process, tab } in &self.frames {
             writeln!(f, "frame {id} in process {process}{}", if *tab { ", a tab" } else { "" })?;

@@ -8,11 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
-use remote_child::{CHILD_ARGUMENT, Host, HostShared};
+use remote_child::{Host, HostShared};
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::limits::Limits;
 use remote_protocol::link::Link;
 use remote_protocol::message::{ToParent, Versions};
+use remote_protocol::sandbox::Report;
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Received;
 use remote_transport::memory;
@@ -25,6 +26,7 @@ use crate::loader::LoaderState;
 use crate::log;
 use crate::options::{ProcessOptions, Stream, Transport};
 use crate::process::{self, Process};
+use crate::sandbox::{self, SandboxError};
 
 mod ipc;
 #[cfg(target_os = "linux")]
@@ -54,6 +56,9 @@ pub(crate) fn start_main(loader: &Arc<LoaderState>) -> Result<(), StartError> {
 
 /// Starts a child on a thread of this process.
 fn start_hosted(hub: &Arc<Hub>, options: ProcessOptions, remote: bool) -> Result<Arc<process::Shared>, StartError> {
+    if options.sandbox.is_some() {
+        return Err(StartError::Sandbox(SandboxError::NoProcess));
+    }
     let connection = hub.connect(std::process::id(), remote, limits(hub, &options)).ok_or(StartError::ParentClosed)?;
     connection.set_child(None);
     let starting = Starting { hub, connection, driven: false };
@@ -117,8 +122,9 @@ impl Starting<'_> {
         deadline: Instant,
     ) -> Result<Arc<process::Shared>, StartError> {
         let mut inlet = self.connection.set_link(link).map_err(|_| self.ended(deadline))?;
-        self.hello(&mut inlet, deadline)?;
-        let shared = process::Shared::new(Arc::clone(self.hub), Arc::clone(&self.connection), options, remote);
+        let walls = self.hello(&mut inlet, deadline)?;
+        sandbox::check(options.sandbox.as_ref(), &walls).map_err(StartError::Sandbox)?;
+        let shared = process::Shared::new(Arc::clone(self.hub), Arc::clone(&self.connection), options, remote, walls);
         let turns = self.hub.attach_process(&shared);
         self.connection.release_held();
         let started = Arc::clone(&shared);
@@ -148,7 +154,8 @@ impl Starting<'_> {
         }
     }
 
-    fn hello(&self, inlet: &mut Inlet, deadline: Instant) -> Result<(), StartError> {
+    /// Gives what walls there are around the process.
+    fn hello(&self, inlet: &mut Inlet, deadline: Instant) -> Result<Report, StartError> {
         let message = loop {
             match inlet.next(Some(deadline)) {
                 Ok(message) => break message,
@@ -165,7 +172,7 @@ impl Starting<'_> {
         log::received(self.connection.id(), &message, bytes);
         let received = self.connection.with_session(|session| session.receive(message));
         match received.map_err(StartError::Violation)? {
-            Received::Ready => Ok(()),
+            Received::Ready { sandbox } => Ok(sandbox),
             Received::Refused { child, parent } => {
                 self.connection.release_held();
                 // It ends by itself, with the exit code that says so; dropping `self` waits no longer than this.
@@ -200,7 +207,10 @@ impl Drop for Starting<'_> {
 /// What to start, as the options say but for standard input, and what to call it in errors.
 fn command(options: &ProcessOptions, address: &str) -> Result<(Command, PathBuf), StartError> {
     let (mut command, program) = program(options)?;
-    command.arg(CHILD_ARGUMENT).arg(address).args(&options.arguments);
+    command
+        .arg(sandbox::argument(options.sandbox.as_ref()).map_err(StartError::Sandbox)?)
+        .arg(address)
+        .args(&options.arguments);
     if !options.inherit_environment {
         command.env_clear();
         let inherited = ProcessOptions::INHERITED.iter().filter_map(|name| Some((name, env::var_os(name)?)));
@@ -319,6 +329,9 @@ pub enum StartError {
         /// The parent's.
         parent: Versions<'static>,
     },
+    /// The child cannot be locked in as far as is asked for.
+    #[error("the child is not sandboxed as it has to be")]
+    Sandbox(#[source] SandboxError),
     /// The child broke the protocol, and was killed.
     #[error("the child broke the protocol")]
     Violation(#[source] Violation),

@@ -23,7 +23,7 @@
 //! // The child says hello …
 //! child.greet(7);
 //! codec::encode(&child.poll().expect("a hello"), &mut wire)?;
-//! let parent::Received::Ready = parent.receive(codec::decode(&wire)?)? else { panic!("no hello") };
+//! let parent::Received::Ready { .. } = parent.receive(codec::decode(&wire)?)? else { panic!("no hello") };
 //!
 //! // … and is welcomed.
 //! wire.clear();
@@ -56,6 +56,7 @@ pub mod listeners;
 pub mod module;
 pub mod releases;
 pub mod roster;
+pub mod sandbox;
 pub mod window;
 
 pub mod state;

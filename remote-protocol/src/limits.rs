@@ -71,6 +71,15 @@ pub const NAME_BYTES: usize = 1024;
 /// of each.
 pub const FRAMES: usize = 4096;
 
+/// Memory of its own that a sandboxed process may have: more than a document takes, and less than takes a machine along.
+pub const SANDBOX_MEMORY: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Descriptors that a sandboxed process may have. It can make few but pipes.
+pub const SANDBOX_DESCRIPTORS: u64 = 256;
+
+/// Threads that a sandboxed process may have: more than a pool for a large machine takes.
+pub const SANDBOX_THREADS: u64 = 256;
+
 /// From starting a process to its accepted hello.
 pub const START: Duration = Duration::from_secs(5);
 

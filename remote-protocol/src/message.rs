@@ -10,6 +10,7 @@ use crate::codec::{self, CowBytes, DecodeError, EncodeError};
 use crate::id::{FrameId, LoaderId, ProcessId};
 use crate::limits::{self, Limits};
 use crate::payload::{Form, Payload, Reference};
+use crate::sandbox::Report;
 
 /// What a version of this protocol is called. Two sides speak to each other only if they have the same.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -311,6 +312,8 @@ pub struct Hello<'a> {
     pub versions: Versions<'a>,
     /// The child's process id, as it sees it itself.
     pub pid: u32,
+    /// The walls around the child; none where it was not told to lock itself in.
+    pub sandbox: Report,
 }
 
 /// The two versions both sides have to have in common.

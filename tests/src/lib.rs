@@ -11,7 +11,10 @@ pub mod interfaces;
 pub mod mill;
 pub mod modules;
 pub mod objects;
+pub mod prepared;
 pub mod puppet;
 pub mod raw;
 pub mod samples;
 pub mod shapes;
+#[cfg(target_os = "linux")]
+pub mod switchboard;

@@ -31,6 +31,8 @@ pub mod reentry;
 pub mod registering;
 pub mod releases;
 pub mod roots;
+#[cfg(target_os = "linux")]
+pub mod sandboxed;
 pub mod steps;
 pub mod stress;
 pub mod surroundings;

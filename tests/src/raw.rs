@@ -65,7 +65,7 @@ impl Raw {
 
     /// Says hello, as the application's version `version`; gives the record.
     pub fn greet(&mut self, version: &str) -> Vec<u8> {
-        let mut session = Session::new(Settings { application: version.to_owned() });
+        let mut session = Session::new(Settings { application: version.to_owned(), ..Settings::default() });
         session.greet(std::process::id());
         let record = short(&session.poll().expect("a hello"));
         self.say(&record);

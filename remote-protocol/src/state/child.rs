@@ -8,6 +8,7 @@ use crate::id::{FrameId, LoaderId, ProcessId};
 use crate::limits::Limits;
 use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Versions, Welcome};
 use crate::releases::Acknowledging;
+use crate::sandbox::Report;
 use crate::state::Violation;
 use crate::window::{Debt, Full, Window};
 
@@ -34,6 +35,8 @@ pub struct Session {
 pub struct Settings {
     /// The application's version: the parent has to have the same.
     pub application: String,
+    /// The walls around the process.
+    pub sandbox: Report,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +123,8 @@ impl Session {
 
     /// Says hello, as the process `pid`; [`poll`](Self::poll) gives the message.
     pub fn greet(&mut self, pid: u32) {
-        self.hello = Some(ToParent::Hello(Hello { versions: self.versions(), pid }));
+        self.hello =
+            Some(ToParent::Hello(Hello { versions: self.versions(), pid, sandbox: self.settings.sandbox.clone() }));
     }
 
     /// Takes what the parent says.

@@ -10,6 +10,7 @@ use crate::limits::{self, Limits};
 use crate::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
 use crate::module::ModulePath;
 use crate::releases::{Acknowledging, Due, Releases};
+use crate::sandbox::Report;
 use crate::service::NotifyError;
 use crate::state::Violation;
 use crate::window::{Debt, Window};
@@ -84,7 +85,10 @@ struct LoaderState {
 #[must_use]
 pub enum Received<'a> {
     /// The child is accepted.
-    Ready,
+    Ready {
+        /// The walls around it, by its own account; none where it was not told to lock itself in.
+        sandbox: Report,
+    },
     /// The child has other versions than the parent; what tells it so comes from [`Session::poll`].
     Refused {
         /// The child's.
@@ -389,7 +393,7 @@ impl Session {
             deadline: self.settings.deadline,
         }));
         self.phase = Phase::Running;
-        Received::Ready
+        Received::Ready { sandbox: hello.sandbox.shortened() }
     }
 
     fn receive_running<'a>(&mut self, message: ToParent<'a>) -> Result<Received<'a>, Violation> {

@@ -12,6 +12,7 @@ use crate::message::{Event, Target, ToChild, ToParent};
 use crate::module::ModulePath;
 use crate::payload::Form;
 use crate::releases::Due;
+use crate::sandbox::Report;
 use crate::service::NotifyError;
 
 /// Two sessions and what is on its way between them.
@@ -39,7 +40,7 @@ impl Pair {
         self.child.greet(7);
         let hello = self.child.poll().unwrap();
         self.say(&hello);
-        assert_eq!(self.hear(), parent::Received::Ready);
+        assert_eq!(self.hear(), parent::Received::Ready { sandbox: Report::default() });
         self.poll();
         assert!(matches!(self.child_hear(), child::Received::Ready(_)));
         assert_eq!(self.child_hear(), child::Received::OpenLoader { loader: LoaderId::FIRST });
@@ -110,7 +111,7 @@ fn what_is_sent_to_a_starting_child_arrives_in_order_after_the_welcome() {
 fn a_child_of_another_version_is_refused_and_both_sides_know_both_versions() {
     let mut pair = Pair::new(
         parent::Settings { application: "2.0".into(), ..parent::Settings::default() },
-        child::Settings { application: "1.0".into() },
+        child::Settings { application: "1.0".into(), ..child::Settings::default() },
     );
     pair.child.greet(7);
     let hello = pair.child.poll().unwrap();

@@ -14,6 +14,7 @@ use remote_protocol::id::{CallId, FrameId, InvocationId, LentId, LoaderId, Proce
 use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions, Welcome};
 use remote_protocol::payload::{Encoding, Fingerprint, Form, Location, Payload, Reference};
+use remote_protocol::sandbox::{self, Layer, State};
 use remote_protocol::value::Value;
 use serde::Serialize;
 
@@ -25,8 +26,8 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
     let by_name = |name: &'static str, access| Selector::Named { name: name.into(), access };
     let method = |selector, arguments| call(Request::Method { object: OBJECT, method: selector, arguments });
     let mut named: Vec<(&'static str, ToParent<'static>)> = vec![
-        ("hello", ToParent::Hello(Hello { versions: versions(""), pid: 7 })),
-        ("hello-other-version", ToParent::Hello(Hello { versions: versions("2.0"), pid: u32::MAX })),
+        ("hello", ToParent::Hello(Hello { versions: versions(""), pid: 7, sandbox: sandbox::Report::default() })),
+        ("hello-other-version", ToParent::Hello(Hello { versions: versions("2.0"), pid: u32::MAX, sandbox: walls() })),
         ("register-frame", ToParent::RegisterFrame { frame, tab: true }),
         ("register-foreign-frame", ToParent::RegisterFrame { frame: FRAME, tab: false }),
         ("frame-closed", ToParent::FrameClosed { frame: FRAME }),
@@ -213,6 +214,15 @@ fn references() -> Payload<'static> {
         Reference::Buffer { id: OBJECT, length: 3, copy: Some(CowBytes(b"PNG".into())) },
     ];
     Payload { references, ..bytes(&[0_u32, 1, 2, 3, 4, 5, 6]) }
+}
+
+fn walls() -> sandbox::Report {
+    let states = [
+        State::Enforced,
+        State::Partly { missing: "threads".into() },
+        State::NotAvailable { reason: "not there".into() },
+    ];
+    Layer::ALL.into_iter().zip(states.into_iter().cycle()).collect()
 }
 
 fn releases() -> Vec<Release> {

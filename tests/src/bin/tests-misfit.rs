@@ -31,6 +31,12 @@ fn main() {
             wait_at(&arguments[3]);
             remote_child::init();
         }
+        // A hello, and nothing more.
+        Some("greets") => {
+            let mut raw = Raw::connect(&arguments[1]);
+            raw.greet("");
+            raw.wait_for_the_end();
+        }
         // Something that is no message, before hello or after it.
         Some("says garbage") => {
             let mut raw = Raw::connect(&arguments[1]);

@@ -1,5 +1,6 @@
 //! A parent with children over one transport, under a watchdog.
 
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
@@ -9,19 +10,22 @@ use std::time::Duration;
 
 use remote_parent::{
     CloseError, Deadlines, DetachReason, Parent, ParentOptions, Port, Process, ProcessError, ProcessId, ProcessOptions,
-    Subject, Transport, this_module,
+    Sandbox, Subject, Transport, this_module,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tests::modules::answer_to;
+use tests::prepared::SWITCHBOARD;
+#[cfg(target_os = "linux")]
+use tests::switchboard;
 
 /// The child of the tests.
 pub(crate) const CHILD: &str = env!("CARGO_BIN_EXE_tests-child");
 /// What is no proper child.
 pub(crate) const MISFIT: &str = env!("CARGO_BIN_EXE_tests-misfit");
 
-/// The tests of a module, one for each transport that joins processes.
-macro_rules! with_process_transports {
+/// The tests of a module, one for each transport that joins processes, which are not locked in unless the test says so.
+macro_rules! with_free_process_transports {
     ($transport:ident => $test:expr) => {
         #[test]
         fn ipc() {
@@ -34,6 +38,21 @@ macro_rules! with_process_transports {
         fn lane() {
             let $transport = remote_parent::Transport::Lane;
             $test
+        }
+    };
+}
+pub(crate) use with_free_process_transports;
+
+/// The tests of a module, one for each transport that joins processes; and one more, in which they are locked in.
+macro_rules! with_process_transports {
+    ($transport:ident => $test:expr) => {
+        $crate::harness::with_free_process_transports!($transport => $test);
+
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn strict() {
+            let $transport = remote_parent::Transport::Lane;
+            $crate::harness::locked_in(|| $test);
         }
     };
 }
@@ -83,6 +102,21 @@ macro_rules! every_process_transport {
 }
 pub(crate) use every_process_transport;
 
+/// One test with each transport that joins processes, which are not locked in unless the test says so.
+macro_rules! every_free_process_transport {
+    ($($(#[$attribute:meta])* fn $name:ident($transport:ident) $body:block)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            fn body($transport: remote_parent::Transport) $body
+
+            $crate::harness::with_free_process_transports!(transport => body(transport));
+        }
+    )+};
+}
+pub(crate) use every_free_process_transport;
+
 /// For each of some bodies that the children of the tests have by name: one test in the main process's own modules, and one with each
 /// transport; after `local;` one with the objects themselves, too. What asks for them says how: `local`, `in_the_main_process` and
 /// `in_a_child`.
@@ -125,6 +159,8 @@ pub(crate) use everywhere;
 /// A parent whose children are all connected by one transport. Dropped, it closes the parent, which has to succeed.
 pub(crate) struct Setup {
     transport: Transport,
+    /// Whether the children are locked in.
+    strict: bool,
     parent: Option<Parent>,
     _watchdog: Watchdog,
 }
@@ -148,7 +184,7 @@ impl Setup {
 
     fn guarded(watchdog: Watchdog, transport: Transport, options: ParentOptions) -> Self {
         let parent = Parent::with_options(options).expect("this is no child");
-        Self { transport, parent: Some(parent), _watchdog: watchdog }
+        Self { transport, strict: STRICT.get(), parent: Some(parent), _watchdog: watchdog }
     }
 
     pub(crate) const fn transport(&self) -> Transport {
@@ -176,7 +212,12 @@ impl Setup {
 
     /// The children of the tests.
     pub(crate) fn options(&self) -> ProcessOptions {
-        ProcessOptions::new().program(CHILD).transport(self.transport)
+        let options = ProcessOptions::new().program(CHILD).transport(self.transport);
+        #[cfg(target_os = "linux")]
+        if self.strict {
+            return options.sandbox(Sandbox::strict()).environment(SWITCHBOARD, switchboard::name());
+        }
+        options
     }
 
     pub(crate) fn spawn(&self) -> Process {
@@ -215,6 +256,19 @@ impl Drop for Setup {
             closed.expect("all processes end in time");
         }
     }
+}
+
+/// Runs a test whose children are locked in, as far as they are started with the [`options`](Setup::options) of a setup.
+#[cfg(target_os = "linux")]
+pub(crate) fn locked_in(test: impl FnOnce()) {
+    STRICT.set(true);
+    test();
+    STRICT.set(false);
+}
+
+thread_local! {
+    /// Whether the children of the setups that this thread makes are locked in.
+    static STRICT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What happened, in order.

@@ -43,6 +43,8 @@ mod starting_options;
 mod typed;
 
 mod hostile;
+#[cfg(target_os = "linux")]
+mod hostile_sandbox;
 
 mod backpressure;
 mod cycles;

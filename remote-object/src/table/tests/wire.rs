@@ -17,6 +17,7 @@ use remote_protocol::link::SendError;
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::payload::{Encoding, Payload, Reference};
 use remote_protocol::releases::{Due, Releases};
+use remote_protocol::sandbox::Report;
 use remote_protocol::service::{
     Answer, ArrivedOutcome, CallFailure, Caller, LateReturns, Notify, NotifyError, RunError,
 };
@@ -67,7 +68,7 @@ impl Wire {
         let mut child = child::Session::new(child::Settings::default());
         assert_eq!(parent.open_loader(LoaderId::FIRST), None);
         child.greet(7);
-        assert_eq!(parent.receive(child.poll().unwrap()), Ok(parent::Received::Ready));
+        assert_eq!(parent.receive(child.poll().unwrap()), Ok(parent::Received::Ready { sandbox: Report::default() }));
         while let Some(message) = parent.poll() {
             let _ = child.receive(message).unwrap();
         }

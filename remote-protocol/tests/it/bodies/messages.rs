@@ -7,6 +7,7 @@ use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Versions, Welcome};
 use remote_protocol::module::ModulePath;
 use remote_protocol::payload::Form;
+use remote_protocol::sandbox::Report;
 use remote_protocol::state::{child, parent};
 use remote_protocol::value::Value;
 use serde::Serialize;
@@ -72,7 +73,7 @@ fn parent_receives(session: &mut parent::Session, message: ToParent<'_>) -> bool
         }
         parent::Received::FrameAttached { frame, .. } => assert!(frame.is_from(PROCESS)),
         parent::Received::Unloaded { loader } => assert_eq!(loader, UNLOADING),
-        parent::Received::Ready
+        parent::Received::Ready { .. }
         | parent::Received::Refused { .. }
         | parent::Received::FrameDetached { .. }
         | parent::Received::Object(_)
@@ -126,7 +127,7 @@ fn parent_starting() -> parent::Session {
 
 fn parent_running() -> parent::Session {
     let mut session = parent_starting();
-    let hello = ToParent::Hello(Hello { versions: versions(), pid: PROCESS.pid() });
+    let hello = ToParent::Hello(Hello { versions: versions(), pid: PROCESS.pid(), sandbox: Report::default() });
     assert!(parent_receives(&mut session, hello));
     assert!(session.unload(UNLOADING, "upgrade").is_some());
     session.open_frame(FRAME, true).expect("the process is there");

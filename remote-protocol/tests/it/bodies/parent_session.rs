@@ -10,6 +10,7 @@ use remote_protocol::limits::{Limits, MESSAGE_COST, RELEASE_BATCHES, RELEASES};
 use remote_protocol::message::{Event, Hello, PROTOCOL_VERSION, Target, ToChild, ToParent, Trouble, Versions};
 use remote_protocol::module::ModulePath;
 use remote_protocol::payload::{Encoding, Fingerprint, Form, Payload};
+use remote_protocol::sandbox::Report;
 use remote_protocol::service::NotifyError;
 use remote_protocol::state::parent::{Received, Session, Settings};
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,11 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let held =
         vec![Step::OpenLoader(0), Step::OpenFrame { tab: true }, emit(Target::Process), Step::Close, Step::Hello];
     let end = vec![Step::Close, say(heard(Target::Process)), Step::Run { length: 9 }, say(ToParent::Bye), Step::Idle];
-    let refused = Hello { versions: Versions { protocol: PROTOCOL_VERSION, application: "2.0".into() }, pid: 9 };
+    let refused = Hello {
+        versions: Versions { protocol: PROTOCOL_VERSION, application: "2.0".into() },
+        pid: 9,
+        sandbox: Report::default(),
+    };
     [
         ("unhandled", with(unhandled)),
         ("frames", with(frames)),
@@ -191,7 +196,7 @@ impl Driver {
             Step::Receive(message) => self.receive(message)?,
             Step::Hello => {
                 let versions = Versions { protocol: PROTOCOL_VERSION, application: "".into() };
-                self.receive(ToParent::Hello(Hello { versions, pid: PROCESS.pid() }))?;
+                self.receive(ToParent::Hello(Hello { versions, pid: PROCESS.pid(), sandbox: Report::default() }))?;
             }
             Step::OpenLoader(loader) => {
                 let loader = LoaderId(loader.into());
@@ -308,7 +313,7 @@ impl Driver {
         let Ok(received) = received else { return None };
         let batch = matches!(received, Received::Object(call::ToParent::Release(_)));
         match (received, message) {
-            (Received::Ready, _) => self.phase = Phase::Running,
+            (Received::Ready { .. }, _) => self.phase = Phase::Running,
             (Received::Refused { .. }, _) => {
                 self.phase = Phase::Ended;
                 // What was held back for it is not sent.

@@ -2,6 +2,7 @@
 
 use remote_parent::{DetachReason, StartError};
 use remote_protocol::message::{Hello, PROTOCOL_VERSION, ToParent, Versions};
+use remote_protocol::sandbox::Report;
 use remote_protocol::state::Violation;
 use tests::puppet::{Command, Pull};
 use tests::raw;
@@ -16,7 +17,7 @@ fn say(pull: &mut Pull, record: Vec<u8>) {
 
 fn hello(protocol: u32, application: &str) -> Vec<u8> {
     let versions = Versions { protocol, application: application.to_owned().into() };
-    raw::short(&ToParent::Hello(Hello { versions, pid: u32::MAX }))
+    raw::short(&ToParent::Hello(Hello { versions, pid: u32::MAX, sandbox: Report::default() }))
 }
 
 hostile! {
