@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use remote_object::{CallError, Exports, Remote, RemoteBuffer};
-use remote_parent::{Event, Parent, ParentOptions, Process, ProcessOptions, Transport, this_module};
+use remote_parent::{Event, Limits, Parent, ParentOptions, Process, ProcessOptions, Transport, this_module};
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Figures;
@@ -125,7 +125,6 @@ pub fn serve(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
 fn called(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
     let stage = Stage::new(transport)?;
     let exports = Exports::new();
-    exports.limit_references(2 * REFERENCES);
     let bytes = if matches!(pair.work, Work::Buffer | Work::FirstByte) { pair.size } else { 0 };
     let things = match pair.work {
         Work::References => pair.size,
@@ -207,7 +206,7 @@ struct Stage {
 
 impl Stage {
     fn new(transport: Transport) -> anyhow::Result<Self> {
-        let parent = Parent::with_options(ParentOptions::new())?;
+        let parent = Parent::with_options(ParentOptions::new().limits(Limits::new().references(2 * REFERENCES)))?;
         parent.processes().on_error(|process, error| eprintln!("process {}: {error}", process.id()));
         let (tell, ready) = channel();
         parent.processes().port().on("ready", move |process: &Process, ()| {
