@@ -45,6 +45,16 @@ pub trait Link: fmt::Debug + Send + Sync {
 
     /// Ends the link. Never blocks; both sides' receivers give what has arrived and then [`Received::Closed`].
     fn close(&self);
+
+    /// At the parent: where it puts copies of buffers for the child to read in place. `None` over a transport that has no such memory.
+    fn buffer_space(&self) -> Option<Arc<dyn BufferSpace>> {
+        None
+    }
+
+    /// At the child: the same memory, to be read.
+    fn buffer_view(&self) -> Option<Arc<dyn BufferView>> {
+        None
+    }
 }
 
 /// What [`Link::on_lane`] takes.
@@ -52,6 +62,46 @@ pub type LaneHandler = Box<dyn Fn(LaneId, Lane) + Send + Sync>;
 
 /// What [`Link::on_close`] takes.
 pub type CloseHandler = Box<dyn FnOnce(Closure) + Send>;
+
+/// The parent's end of memory that is for buffers. The child can read it, and nothing else; the parent never reads it.
+///
+/// When the link is closed, nothing is put there any more, and what is there stays until the child has ended.
+pub trait BufferSpace: fmt::Debug + Send + Sync {
+    /// Copies bytes to where the child can see them, and lends them once. `None` when there is no room.
+    fn put(&self, bytes: &[u8]) -> Option<Placed>;
+
+    /// Lends once more what was put, and gives where it is. `None` when it has gone meanwhile, which it may while it is not lent.
+    fn lend(&self, place: PlaceId) -> Option<u64>;
+
+    /// The child has given it back once. When it is not lent at all, it goes when there is no room for others.
+    fn give_back(&self, place: PlaceId);
+
+    /// It will not be lent again: it goes as soon as it is not lent.
+    fn remove(&self, place: PlaceId);
+}
+
+/// A copy of bytes in a [`BufferSpace`]. No two have the same id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlaceId(pub u64);
+
+/// Where a copy of bytes was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// What it is called there.
+    pub id: PlaceId,
+    /// Where the child finds it.
+    pub offset: u64,
+}
+
+/// The child's end of memory that is for buffers.
+pub trait BufferView: fmt::Debug + Send + Sync {
+    /// The bytes that the parent has put there, which is to be asked for only while they are lent: then they do not change. `None` where
+    /// there are none.
+    fn show(&self, offset: u64, length: u64) -> Option<Shown>;
+}
+
+/// Bytes that somebody else keeps.
+pub type Shown = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// This side's end of one lane.
 pub struct Lane {

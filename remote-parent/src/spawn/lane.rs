@@ -16,12 +16,13 @@ use crate::process;
 /// Starts a child in a process of its own, over shared memory.
 pub(super) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<process::Shared>, StartError> {
     let deadline = after(hub.deadlines().start);
-    let server = lane::Server::new().map_err(StartError::Transport)?;
+    let limits = limits(hub, &options);
+    let server = lane::Server::new(limits.max_buffer_bytes()).map_err(StartError::Transport)?;
     let (mut command, program) = command(&options, lane::ADDRESS)?;
     let (stdin, written) = stdin(options.stdin.unwrap_or(Stream::Null)).map_err(StartError::Transport)?;
     command.stdin(server.invite(stdin.as_fd()).map_err(StartError::Transport)?);
     drop(stdin);
-    let (starting, child) = launch(hub, command, &program, limits(hub, &options))?;
+    let (starting, child) = launch(hub, command, &program, limits)?;
     starting.connection.set_stdin(written);
     let (link, watch) = server.listen();
     link.set_inbox_bytes(starting.connection.limits().inbox_bytes());

@@ -158,7 +158,7 @@ mod linux {
     }
 
     pub(crate) fn lane(placement: Placement, calls: usize) -> Result<Duration, Box<dyn Error>> {
-        let server = lane::Server::new()?;
+        let server = lane::Server::new(0)?;
         let child = start(placement, lane::ADDRESS, server.invite(File::open("/dev/null")?.as_fd())?)?;
         let (link, watch) = server.listen();
         thread::spawn(move || watch.run(None));

@@ -10,6 +10,7 @@ use rustix::cmsg_space;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::stdio::dup2_stdin;
 
+use super::buffers::View;
 use super::end::Shared;
 use super::layout::{REGION_BYTES, Side};
 use super::link::LaneLink;
@@ -33,9 +34,9 @@ pub fn connect() -> Result<LaneLink, ConnectError> {
 /// [`ConnectError`]; standard input may not be usable then.
 pub fn reach() -> Result<Reached, ConnectError> {
     let socket = stdin().as_fd().try_clone_to_owned().map_err(ConnectError::Unreachable)?;
-    let (memory, input) = receive(socket.as_fd())?;
+    let Given { memory, input, buffers } = receive(socket.as_fd())?;
     dup2_stdin(&input).map_err(|error| ConnectError::Unreachable(error.into()))?;
-    Reached::join(memory, socket)
+    Reached::join(memory, &buffers, socket)
 }
 
 /// A child's end of a link that has everything of the system but its thread.
@@ -47,9 +48,12 @@ pub struct Reached {
 }
 
 impl Reached {
-    fn join(memory: OwnedFd, socket: OwnedFd) -> Result<Self, ConnectError> {
+    /// Everything is mapped here, once and for all, so that a process that gives up its rights after this loses nothing.
+    fn join(memory: OwnedFd, buffers: &OwnedFd, socket: OwnedFd) -> Result<Self, ConnectError> {
         let region = Region::map(memory.as_fd(), REGION_BYTES).map_err(ConnectError::Memory)?.keep(memory);
-        let shared = Arc::new(Shared::new(Side::Child, Arc::new(region), socket));
+        let view = View::map(buffers.as_fd()).map_err(ConnectError::Memory)?;
+        let shared = Shared::new(Side::Child, Arc::new(region), socket).with_buffers(None, Some(Arc::new(view)));
+        let shared = Arc::new(shared);
         Ok(Self { link: LaneLink::new(&shared), watch: Watch::new(shared) })
     }
 
@@ -64,26 +68,33 @@ impl Reached {
     }
 }
 
-/// Both ends of a link in this process: the first is the parent's, the second the child's.
+/// Both ends of a link in this process: the first is the parent's, the second the child's. It has room for 1 MiB of buffers.
 ///
 /// # Errors
 ///
 /// When the system has no descriptors, memory or threads.
 pub fn pair() -> io::Result<(LaneLink, LaneLink)> {
-    let server = Server::new()?;
+    let server = Server::new(1024 * 1024)?;
     let input = std::fs::File::open("/dev/null")?;
     drop(server.invite(input.as_fd())?);
     let (socket, parent, watch) = server.into_child();
     start(watch)?;
-    let (memory, _input) = receive(socket.as_fd()).map_err(io::Error::other)?;
-    let child = Reached::join(memory, socket).and_then(Reached::start).map_err(io::Error::other)?;
+    let Given { memory, buffers, .. } = receive(socket.as_fd()).map_err(io::Error::other)?;
+    let child = Reached::join(memory, &buffers, socket).and_then(Reached::start).map_err(io::Error::other)?;
     Ok((parent, child))
 }
 
+/// What comes with the greeting.
+struct Given {
+    memory: OwnedFd,
+    input: OwnedFd,
+    buffers: OwnedFd,
+}
+
 /// Takes the message out of the socket.
-fn receive(socket: BorrowedFd<'_>) -> Result<(OwnedFd, OwnedFd), ConnectError> {
+fn receive(socket: BorrowedFd<'_>) -> Result<Given, ConnectError> {
     let mut greeting = [0; GREETING.len()];
-    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(3))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
     let received = recvmsg(socket, &mut [IoSliceMut::new(&mut greeting)], &mut ancillary, flags)
@@ -96,8 +107,8 @@ fn receive(socket: BorrowedFd<'_>) -> Result<(OwnedFd, OwnedFd), ConnectError> {
         _ => None,
     });
     let mut descriptors = descriptors.next().into_iter().flatten();
-    match (descriptors.next(), descriptors.next()) {
-        (Some(memory), Some(input)) => Ok((memory, input)),
+    match (descriptors.next(), descriptors.next(), descriptors.next()) {
+        (Some(memory), Some(input), Some(buffers)) => Ok(Given { memory, input, buffers }),
         _ => Err(ConnectError::OtherVersion),
     }
 }

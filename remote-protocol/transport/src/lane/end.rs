@@ -13,6 +13,7 @@ use rustix::net::{self, SendFlags, Shutdown};
 
 use super::backlog::Backlog;
 use super::bell;
+use super::buffers::{Space, View};
 use super::layout::{self, RingId, RingMemory, Side};
 use super::memory::Region;
 use super::ring::{Consumer, Lie};
@@ -30,6 +31,10 @@ pub(super) struct Shared {
     handlers: Handlers,
     /// At the parent: how much may lie unhandled at the child, on its main lane.
     outbox_limit: AtomicUsize,
+    /// At the parent: where it puts buffers.
+    space: Option<Arc<Space>>,
+    /// At the child: where it sees them.
+    view: Option<Arc<View>>,
 }
 
 /// What a lane's sender, its receiver and the watching thread of one side share.
@@ -61,7 +66,23 @@ impl Shared {
             lanes: array::from_fn(|_| Arc::default()),
             handlers: Handlers::default(),
             outbox_limit: AtomicUsize::new(INBOX_BYTES),
+            space: None,
+            view: None,
         }
+    }
+
+    /// With memory for buffers, of which this end has one of the two.
+    pub(super) fn with_buffers(mut self, space: Option<Arc<Space>>, view: Option<Arc<View>>) -> Self {
+        (self.space, self.view) = (space, view);
+        self
+    }
+
+    pub(super) const fn space(&self) -> Option<&Arc<Space>> {
+        self.space.as_ref()
+    }
+
+    pub(super) const fn view(&self) -> Option<&Arc<View>> {
+        self.view.as_ref()
     }
 
     pub(super) const fn side(&self) -> Side {
@@ -282,6 +303,9 @@ impl Shared {
                 let dropped = lock(&state.backlog).clear();
                 drop(dropped);
                 state.flushed.notify_all();
+            }
+            if let Some(space) = &self.space {
+                space.close();
             }
             // One that is gone already is no error.
             let _ = net::shutdown(&self.socket, Shutdown::Both);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use remote_protocol::id::LaneId;
-use remote_protocol::link::{CloseHandler, Closure, Lane, LaneHandler, Link, OpenError};
+use remote_protocol::link::{BufferSpace, BufferView, CloseHandler, Closure, Lane, LaneHandler, Link, OpenError};
 
 use super::end::Shared;
 use super::layout::Side;
@@ -65,6 +65,14 @@ impl Link for LaneLink {
     /// Ends the link now: what was sent and found no room yet is lost, unless [`flush`](Link::flush) came first.
     fn close(&self) {
         self.end.shared.close(Closure::Ended);
+    }
+
+    fn buffer_space(&self) -> Option<Arc<dyn BufferSpace>> {
+        self.end.shared.space().map(|space| Arc::clone(space) as _)
+    }
+
+    fn buffer_view(&self) -> Option<Arc<dyn BufferView>> {
+        self.end.shared.view().map(|view| Arc::clone(view) as _)
     }
 }
 

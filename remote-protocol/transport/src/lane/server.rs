@@ -11,6 +11,7 @@ use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg, socketpair,
 };
 
+use super::buffers::Space;
 use super::end::{DEFAULT_LIMIT, Shared};
 use super::layout::{REGION_BYTES, Side};
 use super::link::LaneLink;
@@ -19,30 +20,34 @@ use super::watch::Watch;
 
 /// What the parent makes before it starts a child, and gives it as its standard input.
 ///
-/// There the child finds a socket, and in that one message: the descriptors of the shared memory, and of what is to be its standard input from
-/// then on. So no descriptor needs to be inheritable even for a moment, nor a number in the arguments, and starting a process stays
+/// There the child finds a socket, and in that one message: the descriptors of the shared memory, of that for buffers, and of what is to be its
+/// standard input from then on. So no descriptor needs to be inheritable even for a moment, nor a number in the arguments, and starting a process stays
 /// as fast as the system can.
 #[derive(Debug)]
 pub struct Server {
     memory: OwnedFd,
+    /// As the child is to have it.
+    buffers: OwnedFd,
     shared: Arc<Shared>,
     child: OwnedFd,
 }
 
 impl Server {
-    /// Makes a link of zeros.
+    /// Makes a link of zeros, with room for so many bytes of buffers, rounded up to 64 KiB, or for 4 GiB. Buffers take memory only while they are there.
     ///
     /// # Errors
     ///
-    /// When the system has no descriptors or no memory.
-    pub fn new() -> io::Result<Self> {
-        let memory = sealed_file(REGION_BYTES)?;
+    /// When the system has no descriptors or no memory, or does not show this process its own descriptors in `/proc`.
+    pub fn new(buffer_bytes: usize) -> io::Result<Self> {
+        let memory = sealed_file("remote-lane", REGION_BYTES)?;
+        let space = Space::new(buffer_bytes)?;
+        let buffers = space.descriptor()?;
         let region = Arc::new(Region::map(memory.as_fd(), REGION_BYTES)?);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (socket, child) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        let shared = Arc::new(Shared::new(Side::Parent, region, socket));
+        let shared = Shared::new(Side::Parent, region, socket).with_buffers(Some(Arc::new(space)), None);
         shared.set_limit(DEFAULT_LIMIT);
-        Ok(Self { memory, shared, child })
+        Ok(Self { memory, buffers, shared: Arc::new(shared), child })
     }
 
     /// What to start the child with as its standard input. When it has connected, that is `stdin`.
@@ -51,8 +56,8 @@ impl Server {
     ///
     /// When the system does not take the message.
     pub fn invite(&self, stdin: BorrowedFd<'_>) -> io::Result<Stdio> {
-        let descriptors = [self.memory.as_fd(), stdin];
-        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(2))];
+        let descriptors = [self.memory.as_fd(), stdin, self.buffers.as_fd()];
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(3))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
         sendmsg(self.shared.socket(), &[IoSlice::new(GREETING)], &mut ancillary, SendFlags::NOSIGNAL)?;
@@ -77,4 +82,4 @@ impl Server {
 }
 
 /// What comes with the descriptors: a name, and the version of all that is shared.
-pub(super) const GREETING: &[u8] = b"remote-lane 1\n";
+pub(super) const GREETING: &[u8] = b"remote-lane 2\n";

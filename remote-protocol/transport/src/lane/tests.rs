@@ -25,7 +25,7 @@ struct Parent {
 
 impl Parent {
     fn new() -> Self {
-        let server = Server::new().unwrap();
+        let server = Server::new(0).unwrap();
         let region = server.region();
         let (socket, link, watch) = server.into_child();
         thread::spawn(move || watch.run(None));

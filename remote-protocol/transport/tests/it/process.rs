@@ -82,7 +82,7 @@ fn start_lane(role: &str) -> Started {
     use remote_transport::lane;
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-    let server = lane::Server::new().expect("memory and descriptors");
+    let server = lane::Server::new(0).expect("memory and descriptors");
     let null = File::open("/dev/null").expect("it is there");
     let child = spawn(role, lane::ADDRESS, server.invite(null.as_fd()).expect("it has room"));
     let process = pidfd_open(Pid::from_child(&child.0), PidfdFlags::empty()).expect("it is not reaped");
