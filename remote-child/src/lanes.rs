@@ -10,7 +10,7 @@ use remote_protocol::call::{self, Call, Outcome, Release, Request};
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{CallId, LaneId, LentId};
 use remote_protocol::limits::{self, Limits, RECORD_BYTES};
-use remote_protocol::link::{Lane, Link, Receive, Waker};
+use remote_protocol::link::{BufferView, Lane, Link, Receive, Waker};
 use remote_protocol::message::{ToChild, ToParent};
 use remote_protocol::record::Budget;
 use remote_protocol::releases::{Due, GATHERING, Releases};
@@ -432,6 +432,10 @@ impl Caller for Lanes {
             core.wait_until(deadline, settled);
         }
         core.is_some()
+    }
+
+    fn buffer_view(&self) -> Option<Arc<dyn BufferView>> {
+        self.link.buffer_view()
     }
 }
 

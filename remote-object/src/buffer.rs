@@ -1,20 +1,21 @@
-use std::any::{Any, TypeId};
 use std::fmt;
-use std::io;
-use std::ops::{Bound, Deref, DerefMut, RangeBounds};
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
-use remote_protocol::call::{CallError, Request};
-use remote_protocol::id::LentId;
-use remote_protocol::limits::BUFFER_PIECE_BYTES;
+use remote_protocol::call::CallError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::calling::{Calling, done};
-use crate::invocation::Invocation;
-use crate::members::Members;
-use crate::object::{Key, Object, Wanted, address};
-use crate::scope::{self, Arrival};
-use crate::table::Arrivals;
+use crate::scope;
+
+mod builder;
+mod held;
+mod memory;
+mod view;
+
+pub use builder::BufferBuilder;
+pub(crate) use held::HeldBuffer;
+pub(crate) use memory::{LentMemory, Memory};
+pub use view::BufferView;
 
 /// A handle to bytes that lie in the parent.
 ///
@@ -22,6 +23,11 @@ use crate::table::Arrivals;
 /// one. A child reads from it what it needs, and passes it back: then the parent has the very [bytes](Self::as_local), and not one
 /// of them has travelled. It is a cheap clone, usable from any thread; the bytes live until neither side has a handle to them. They
 /// never change. At most 256 MiB are lent to one process at any time.
+///
+/// What is copied, and when: nothing, as long as the handle is only passed on. Over shared memory the parent copies the bytes when a
+/// child first wants more than half of them, once for each process, to where that process then [sees](Self::view) them, as often as it
+/// likes; the copy goes with the last handle of the two sides, or earlier, when the process has none any more and others need the room.
+/// Elsewhere, and for what is shorter than 64 KiB or finds no room there, what is read is sent each time.
 ///
 /// A handle is not the bytes. To take it for them is the mistake by which images that were written to files through Electron's
 /// `remote` came out as text: whoever writes it to a file, prints it or takes a slice of it does not get that far here.
@@ -100,7 +106,7 @@ impl RemoteBuffer {
     pub fn len(&self) -> usize {
         match &self.place {
             Place::Here(memory) => memory.bytes().len(),
-            Place::Parent(held) => held.length,
+            Place::Parent(held) => held.length(),
         }
     }
 
@@ -120,6 +126,41 @@ impl RemoteBuffer {
         }
     }
 
+    /// All bytes, to be read in place.
+    ///
+    /// In the parent that costs nothing. In a child over shared memory it is the memory itself: the first handle that wants it has the
+    /// parent copy the bytes there, once for each process, where they then stay while anybody has a handle to them; no one after that waits
+    /// for more than the pages it looks at. Elsewhere it is a copy, as [`to_vec`](Self::to_vec) makes it.
+    ///
+    /// ```
+    /// use remote_object::RemoteBuffer;
+    ///
+    /// let buffer = RemoteBuffer::from(b"\x89PNG\r\n".to_vec());
+    /// assert!(buffer.view()?.starts_with(b"\x89PNG"));
+    /// # Ok::<_, remote_object::CallError>(())
+    /// ```
+    ///
+    /// # Blocking
+    ///
+    /// In a child, for one call at most for the call deadline, or, where it is a copy, as [`read`](Self::read).
+    ///
+    /// # Errors
+    ///
+    /// In a child as any call.
+    pub fn view(&self) -> Result<BufferView, CallError> {
+        let shown = match &self.place {
+            Place::Here(_) => None,
+            Place::Parent(held) => {
+                held.show_for(self, held.length())?;
+                match held.here() {
+                    Some(shown) => Some(Arc::clone(shown)),
+                    None => Some(Arc::new(self.to_vec()?) as _),
+                }
+            }
+        };
+        Ok(BufferView { buffer: self.clone(), shown })
+    }
+
     /// A copy of some of the bytes.
     ///
     /// ```
@@ -136,7 +177,7 @@ impl RemoteBuffer {
     /// # Blocking
     ///
     /// In a child, for one call for each MiB, each at most for the call deadline; not at all where the bytes came along with the handle, as
-    /// up to 4 KiB mostly do.
+    /// up to 4 KiB mostly do. Over shared memory for one call at most, once half of the bytes have been asked for.
     ///
     /// # Errors
     ///
@@ -211,36 +252,31 @@ impl RemoteBuffer {
 
     /// Gives `take` the bytes of a range that was checked, in order.
     fn each_piece(&self, start: usize, end: usize, mut take: impl FnMut(&[u8])) -> Result<(), CallError> {
-        let here = match &self.place {
-            Place::Here(memory) => Some(memory),
-            Place::Parent(held) => held.here.as_ref(),
+        let bytes = match &self.place {
+            Place::Here(memory) => memory.bytes(),
+            Place::Parent(held) => {
+                if held.here().is_none() {
+                    held.show_for(self, end - start)?;
+                }
+                let Some(shown) = held.here() else { return held.read(self, start, end, &mut take) };
+                (**shown).as_ref()
+            }
         };
-        if let Some(memory) = here {
-            let bytes = memory.bytes().get(start..end);
-            let out_of_range = || CallError::Range { start: start as u64, end: end as u64, length: self.len() as u64 };
-            take(bytes.ok_or_else(out_of_range)?);
-            return Ok(());
-        }
-        let Place::Parent(held) = &self.place else { return Ok(()) };
-        let mut offset = start;
-        while offset < end {
-            let length = BUFFER_PIECE_BYTES.min(end - offset);
-            held.read(self, offset, length, &mut take)?;
-            offset += length;
-        }
+        let out_of_range = || CallError::Range { start: start as u64, end: end as u64, length: self.len() as u64 };
+        take(bytes.get(start..end).ok_or_else(out_of_range)?);
         Ok(())
     }
 }
 
 impl From<Vec<u8>> for RemoteBuffer {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::here(Memory(Arc::new(bytes)))
+        Self::here(Memory::new(bytes))
     }
 }
 
 impl From<Arc<[u8]>> for RemoteBuffer {
     fn from(bytes: Arc<[u8]>) -> Self {
-        Self::here(Memory(Arc::new(bytes)))
+        Self::here(Memory::new(bytes))
     }
 }
 
@@ -248,7 +284,7 @@ impl From<Arc<[u8]>> for RemoteBuffer {
 impl PartialEq for RemoteBuffer {
     fn eq(&self, other: &Self) -> bool {
         match (&self.place, &other.place) {
-            (Place::Here(one), Place::Here(other)) => address(&one.0) == address(&other.0),
+            (Place::Here(one), Place::Here(other)) => one.address() == other.address(),
             (Place::Parent(one), Place::Parent(other)) => Arc::ptr_eq(one, other),
             _ => false,
         }
@@ -276,192 +312,11 @@ impl<'de> Deserialize<'de> for RemoteBuffer {
     }
 }
 
-/// Bytes that are put together in place, to become a [`RemoteBuffer`]. [`Exports::buffer`](crate::Exports::buffer) makes one.
-///
-/// It is a slice of zeros to be filled, and a writer that fills it from the front and fails at its end; what is not filled stays 0.
-///
-/// ```
-/// use std::io::Write;
-///
-/// let exports = remote_object::Exports::new();
-/// let mut pixels = exports.buffer(8);
-/// pixels.write_all(b"head")?;
-/// pixels[6] = 0xff;
-/// assert_eq!(pixels.finish().as_local(), Some(&b"head\0\0\xff\0"[..]));
-/// # Ok::<_, std::io::Error>(())
-/// ```
-pub struct BufferBuilder {
-    bytes: Vec<u8>,
-    /// How many were written as by a writer.
-    written: usize,
-}
-
-impl BufferBuilder {
-    pub(crate) fn new(length: usize) -> Self {
-        Self { bytes: vec![0; length], written: 0 }
-    }
-
-    /// The buffer. Its bytes do not change any more, and are not copied.
-    #[must_use]
-    pub fn finish(self) -> RemoteBuffer {
-        self.bytes.into()
-    }
-}
-
-impl Deref for BufferBuilder {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl DerefMut for BufferBuilder {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
-    }
-}
-
-impl io::Write for BufferBuilder {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.bytes.get_mut(self.written..).unwrap_or_default().write(bytes)?;
-        self.written += written;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl fmt::Debug for BufferBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufferBuilder").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-/// Bytes in this process, and what keeps them where they are: memory of its own, a copy that came along with a reference, or whatever
-/// a link would map.
-///
-/// It lies in the table of what is lent beside the objects, and has no methods.
-#[derive(Clone)]
-pub(crate) struct Memory(Arc<dyn AsRef<[u8]> + Send + Sync>);
-
-impl Memory {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        (*self.0).as_ref()
-    }
-
-    /// What a child asks for in one request.
-    pub(crate) fn piece(&self, offset: u64, length: u64) -> Result<&[u8], CallError> {
-        let bytes = self.bytes();
-        let end = offset.saturating_add(length);
-        let range = usize::try_from(offset).ok().zip(usize::try_from(end).ok());
-        let range = range.filter(|_| length <= BUFFER_PIECE_BYTES as u64);
-        let piece = range.and_then(|(start, end)| bytes.get(start..end));
-        piece.ok_or(CallError::Range { start: offset, end, length: bytes.len() as u64 })
-    }
-}
-
-impl Object for Memory {
-    fn dispatch(&self, invocation: Invocation<'_>) {
-        invocation.unknown(&Members::of(NAME, &[]));
-    }
-
-    fn interface(&self) -> &str {
-        NAME
-    }
-
-    fn interfaces(&self) -> Vec<String> {
-        vec![NAME.to_owned()]
-    }
-
-    fn key(&self) -> Key {
-        Key::new(address(&self.0), TypeId::of::<Self>())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn upcast(&self, _wanted: Wanted<'_>) -> Option<Arc<dyn Object>> {
-        None
-    }
-
-    fn weight(&self) -> usize {
-        self.bytes().len()
-    }
-}
-
-/// A buffer of the parent, as long as anything here can read it.
-pub(crate) struct HeldBuffer {
-    id: LentId,
-    length: usize,
-    /// Its bytes, where they need not be asked for.
-    here: Option<Memory>,
-    calling: Arc<Calling>,
-    arrivals: Arrivals,
-}
-
-impl HeldBuffer {
-    /// A buffer of the parent that this process has been lent. `copy` came along with the reference, if anything did.
-    pub(crate) fn new(calling: Arc<Calling>, id: LentId, length: u64, copy: Option<&[u8]>) -> Self {
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let here = copy.filter(|copy| copy.len() == length).map(|copy| Memory(Arc::new(copy.to_vec())));
-        Self { id, length, here, calling, arrivals: Arrivals::default() }
-    }
-
-    pub(crate) const fn id(&self) -> LentId {
-        self.id
-    }
-
-    pub(crate) const fn length(&self) -> usize {
-        self.length
-    }
-
-    pub(crate) const fn calling(&self) -> &Arc<Calling> {
-        &self.calling
-    }
-
-    /// Asks the parent for one piece, and gives it to `take`. `buffer` is this one.
-    fn read(
-        &self,
-        buffer: &RemoteBuffer,
-        offset: usize,
-        length: usize,
-        take: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), CallError> {
-        let request = Request::Read { buffer: self.id, offset: offset as u64, length: length as u64 };
-        // The bytes have to be there until the parent has come to it.
-        let kept = || vec![Arrival::Buffer(buffer.clone())];
-        self.calling.request(request, kept, READ, |outcome| {
-            // Bytes refer to nothing; what they refer to all the same is given back.
-            let (outcome, _arrivals) = self.calling.receive(outcome);
-            let piece = done(outcome)?.bytes.0;
-            if piece.len() != length {
-                let reason = format!("expected {length} bytes, found {}", piece.len());
-                return Err(CallError::Result { method: READ.to_owned(), reason });
-            }
-            take(&piece);
-            Ok(())
-        })?
-    }
-}
-
-impl AsRef<Arrivals> for HeldBuffer {
-    fn as_ref(&self) -> &Arrivals {
-        &self.arrivals
-    }
-}
-
-impl Drop for HeldBuffer {
-    fn drop(&mut self) {
-        self.calling.give_back_buffer(self.id, &self.arrivals);
-    }
-}
-
 /// What a buffer is called among the objects.
 const NAME: &str = "RemoteBuffer";
 
 /// What errors call the reading of a buffer.
 pub(crate) const READ: &str = "RemoteBuffer::read";
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -12,6 +12,7 @@ use hashbrown::hash_map::Entry;
 use remote_protocol::call::{CallError, Outcome, Release, Request};
 use remote_protocol::id::{CallId, FrameId, LentId};
 use remote_protocol::limits::REVOKED;
+use remote_protocol::link::BufferView;
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 
@@ -37,6 +38,8 @@ pub(crate) struct Calling {
     deadline_millis: AtomicU64,
     proxies: Mutex<Proxies>,
     callbacks: Mutex<Lent<()>>,
+    /// Where buffers are seen, if the link has such memory.
+    buffers: Option<Arc<dyn BufferView>>,
     /// What calls that were given up had sent: the parent may still come to it. Each has an entry until its return comes.
     late: Mutex<HashMap<CallId, Vec<Arrival>>>,
     promised: Mutex<Promised>,
@@ -72,6 +75,7 @@ pub(crate) trait Loop: Send + Sync {
 impl Calling {
     pub(crate) fn new(caller: Arc<dyn Caller>, looper: Arc<dyn Loop>, deadline: Duration) -> Arc<Self> {
         Arc::new(Self {
+            buffers: caller.buffer_view(),
             caller,
             looper,
             deadline_millis: AtomicU64::new(millis(deadline)),
@@ -139,10 +143,11 @@ impl Calling {
                 held.interfaces.get_or_init(|| Interfaces::Told(interfaces.into_iter().map(Cow::into_owned).collect()));
                 Ok(Arrival::Proxy(held))
             }
-            Reference::Buffer { id, length, copy } => {
+            Reference::Buffer { id, length, copy, place } => {
                 let copy = copy.as_ref().map(|copy| &*copy.0);
                 let make = || HeldBuffer::new(Arc::clone(self), id, length, copy);
                 let held = lock(&self.proxies).buffers.arrive(id, make);
+                place.map_or(Ok(()), |place| held.show_at(place))?;
                 Ok(Arrival::Buffer(RemoteBuffer::held(held)))
             }
             other => Err(format!("a {} of the parent's", other.kind())),
@@ -161,6 +166,11 @@ impl Calling {
             address: AtomicUsize::new(0),
         };
         lock(&self.proxies).held.arrive(id, make)
+    }
+
+    /// Where buffers of the parent are seen, if the link has such memory.
+    pub(crate) const fn buffer_view(&self) -> Option<&Arc<dyn BufferView>> {
+        self.buffers.as_ref()
     }
 
     /// Nothing here can read a buffer any more.

@@ -106,7 +106,7 @@ mod parent;
 #[doc(hidden)]
 pub mod fuzz;
 
-pub use crate::buffer::{BufferBuilder, RemoteBuffer};
+pub use crate::buffer::{BufferBuilder, BufferView, RemoteBuffer};
 pub use crate::callback::{Callback, CallbackError};
 #[cfg(feature = "child")]
 pub use crate::child::{ChildExt, FrameExt};

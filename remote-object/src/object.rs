@@ -14,7 +14,7 @@ pub(crate) trait Object: Send + Sync {
     /// That, and the names of those that it inherits from.
     fn interfaces(&self) -> Vec<String>;
     fn key(&self) -> Key;
-    /// An [`Exported<T>`], a [`DynamicObject`](crate::DynamicObject), or the [`Memory`](crate::buffer::Memory) of a buffer.
+    /// An [`Exported<T>`], a [`DynamicObject`](crate::DynamicObject), or the [`LentMemory`](crate::buffer::LentMemory) of a buffer.
     fn as_any(&self) -> &dyn Any;
     /// The same object by a supertrait of its interface.
     fn upcast(&self, wanted: Wanted<'_>) -> Option<Arc<dyn Object>>;

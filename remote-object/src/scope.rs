@@ -307,12 +307,12 @@ pub(crate) fn send_function(function: &AnyFunction, known: Encoding) -> Result<v
 pub(crate) fn send_buffer(buffer: &RemoteBuffer) -> Result<value::Reference, String> {
     send(ReferenceKind::Buffer, |receiver, _, copied| match (receiver, buffer.memory()) {
         (Receiver::Child(serving, via), Ok(memory)) => {
-            let id = serving.lend(Arc::new(memory.clone()), via)?;
+            let (id, place) = serving.lend_buffer(memory, via)?;
             let copy = copy(memory, copied);
-            Ok((Reference::Buffer { id, length: memory.bytes().len() as u64, copy }, None))
+            Ok((Reference::Buffer { id, length: memory.bytes().len() as u64, copy, place }, None))
         }
         (Receiver::Parent(calling), Err(held)) if Arc::ptr_eq(calling, held.calling()) => {
-            let reference = Reference::Buffer { id: held.id(), length: held.length() as u64, copy: None };
+            let reference = Reference::Buffer { id: held.id(), length: held.length() as u64, copy: None, place: None };
             Ok((reference, Some(Arrival::Buffer(buffer.clone()))))
         }
         (Receiver::Parent(_), Ok(_)) => {
@@ -320,7 +320,7 @@ pub(crate) fn send_buffer(buffer: &RemoteBuffer) -> Result<value::Reference, Str
         }
         (Receiver::Child(..) | Receiver::Parent(_), Err(_)) => Err("this buffer is another process's".to_owned()),
         (Receiver::Local, _) => {
-            let reference = Reference::Buffer { id: NO_ID, length: buffer.len() as u64, copy: None };
+            let reference = Reference::Buffer { id: NO_ID, length: buffer.len() as u64, copy: None, place: None };
             Ok((reference, Some(Arrival::Buffer(buffer.clone()))))
         }
     })

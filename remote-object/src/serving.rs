@@ -16,8 +16,9 @@ use remote_protocol::limits::{Limits, REVOKED};
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Alive, Answer, ArrivedOutcome, Notify, Service};
 use remote_protocol::value::{self, ReferenceKind, Value};
+use serde::Serialize;
 
-use crate::buffer::{Memory, READ, RemoteBuffer};
+use crate::buffer::{LentMemory, Memory, READ, RemoteBuffer};
 use crate::callback::AnyCallback;
 use crate::calling::Returned;
 use crate::exports::{self, FindFrame, Roots};
@@ -122,6 +123,19 @@ impl Serving {
             return Err("the process is gone".to_owned());
         }
         tables.lend(object, via)
+    }
+
+    /// Counts a buffer as lent; gives also where the process sees its bytes, if it does.
+    pub(crate) fn lend_buffer(&self, memory: &Memory, via: &Via) -> Result<(LentId, Option<u64>), String> {
+        let id = self.lend(Arc::new(LentMemory::new(memory.clone())), via)?;
+        let place = self.with_buffer(id, |lent| lent.place(|| self.child.buffer_space())).flatten();
+        Ok((id, place))
+    }
+
+    /// Does something with a buffer that this process has been lent.
+    fn with_buffer<R>(&self, id: LentId, act: impl FnOnce(&LentMemory) -> R) -> Option<R> {
+        let object = self.object(id)?;
+        object.as_any().downcast_ref().map(act)
     }
 
     /// A method begins to be served; it ends when what this gives is dropped.
@@ -303,22 +317,26 @@ impl Serving {
                 }
             }
             Request::Read { buffer, offset, length } => self.read(call.id, buffer, offset, length, answer),
+            Request::Share { buffer } => {
+                let place = self.with_buffer(buffer, |lent| lent.share(|| self.child.buffer_space()));
+                let outcome = place.map_or_else(|| no_such_buffer(buffer), |place| plain(&place));
+                respond(answer, call.id, outcome);
+            }
         }
     }
 
     /// A buffer that this process has been lent.
     fn memory(&self, id: LentId) -> Option<Memory> {
-        self.object(id)?.as_any().downcast_ref().cloned()
+        self.with_buffer(id, |lent| lent.memory().clone())
     }
 
     /// Answers with a piece of a buffer.
     fn read(&self, call: CallId, buffer: LentId, offset: u64, length: u64, answer: &mut dyn Answer) {
-        let refused = |error| Outcome::Refused(Box::new(error));
         let memory = self.memory(buffer);
         let outcome = match memory.as_ref().map(|memory| memory.piece(offset, length)) {
             Some(Ok(piece)) => Outcome::Done(Payload { bytes: CowBytes(Cow::Borrowed(piece)), references: Vec::new() }),
-            Some(Err(error)) => refused(error),
-            None => refused(CallError::NoSuchObject { id: buffer.to_string(), method: READ.to_owned() }),
+            Some(Err(error)) => Outcome::Refused(Box::new(error)),
+            None => no_such_buffer(buffer),
         };
         respond(answer, call, outcome);
     }
@@ -493,6 +511,21 @@ fn place<'a>(places: &mut HashMap<Location<'static>, Arc<Place>>, made_at: Locat
 fn let_go(object: LentObject) {
     if let Err(panic) = contain(|| drop(object)) {
         tracing::error!(%panic, "an object's destructor panicked");
+    }
+}
+
+fn no_such_buffer(buffer: LentId) -> Outcome<'static> {
+    Outcome::Refused(Box::new(CallError::NoSuchObject { id: buffer.to_string(), method: READ.to_owned() }))
+}
+
+/// The outcome of a request for something that refers to nothing.
+fn plain<T: Serialize>(value: &T) -> Outcome<'static> {
+    let mut bytes = Vec::new();
+    match codec::encode(value, &mut bytes) {
+        Ok(()) => Outcome::Done(Payload::plain(bytes)),
+        Err(error) => {
+            Outcome::Refused(Box::new(CallError::Result { method: READ.to_owned(), reason: error.to_string() }))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use remote_protocol::call::{Invoke, Release};
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError};
 use remote_protocol::id::{FrameId, LaneId, LentId, LoaderId, ProcessId};
 use remote_protocol::limits::{CALL, Limits};
-use remote_protocol::link::{self, Link, SendError, Waker};
+use remote_protocol::link::{self, BufferSpace, Link, SendError, Waker};
 use remote_protocol::message::{Event, ToChild};
 use remote_protocol::payload::{Encoding, Payload};
 use remote_protocol::record::Budget;
@@ -516,6 +516,10 @@ impl Notify for WeakNotify {
             Some(connection) => connection.release(release),
             None => tracing::trace!(process = %self.id, "released after its process"),
         }
+    }
+
+    fn buffer_space(&self) -> Option<Arc<dyn BufferSpace>> {
+        self.connection.upgrade()?.link.get()?.buffer_space()
     }
 }
 

@@ -149,6 +149,12 @@ pub enum Request<'a> {
         /// How many, [`BUFFER_PIECE_BYTES`](crate::limits::BUFFER_PIECE_BYTES) at most.
         length: u64,
     },
+    /// That the bytes of a buffer be put where the child sees them, in its [`BufferView`](crate::link::BufferView). What is returned is where
+    /// they begin, as an `Option<u64>`; there is none where there is no room, or no such memory.
+    Share {
+        /// The buffer.
+        buffer: LentId,
+    },
 }
 
 impl Request<'_> {
@@ -164,6 +170,7 @@ impl Request<'_> {
                 Request::Method { object, method: method.into_owned(), arguments: arguments.into_owned() }
             }
             Self::Read { buffer, offset, length } => Request::Read { buffer, offset, length },
+            Self::Share { buffer } => Request::Share { buffer },
         }
     }
 }

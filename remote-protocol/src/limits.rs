@@ -60,6 +60,10 @@ pub const BUFFER_COPY_BYTES: usize = 4 * 1024;
 /// The bytes of buffers that travel along with the references of one payload, together: it may refer to many.
 pub const BUFFER_COPIES_BYTES: usize = RECORD_BYTES;
 
+/// The shortest buffer that is put into memory which the child sees, where there is such memory: for a shorter one, the pages that it would
+/// take cost more than its being sent.
+pub const BUFFER_SHARED_BYTES: usize = 64 * 1024;
+
 /// What one read of a buffer gives at most. A longer one takes several, so that what else is on its lane, and the memory for joining
 /// messages, do not wait for it.
 pub const BUFFER_PIECE_BYTES: usize = 1024 * 1024;

@@ -488,7 +488,9 @@ fn call_subject(call: &call::Call<'_>) -> String {
     match &call.request {
         call::Request::Lookup { root, .. } => format!("{} for {root}{during}", call.id),
         call::Request::Method { object, .. } => format!("{} of object {object}{during}", call.id),
-        call::Request::Read { buffer, .. } => format!("{} of buffer {buffer}{during}", call.id),
+        call::Request::Read { buffer, .. } | call::Request::Share { buffer } => {
+            format!("{} of buffer {buffer}{during}", call.id)
+        }
     }
 }
 

@@ -99,6 +99,8 @@ pub enum Reference<'a> {
         /// Its bytes, where they are few enough to travel along. Only to the child.
         #[serde(borrow)]
         copy: Option<CowBytes<'a>>,
+        /// Where its bytes are in the child's [`BufferView`](crate::link::BufferView), if they are there. Only to the child.
+        place: Option<u64>,
     },
 }
 
@@ -118,8 +120,9 @@ impl Reference<'_> {
                 result: CowBytes(Cow::Owned(result.0.into_owned())),
                 made_at: made_at.into_owned(),
             },
-            Self::Buffer { id, length, copy } => {
-                Reference::Buffer { id, length, copy: copy.map(|copy| CowBytes(Cow::Owned(copy.0.into_owned()))) }
+            Self::Buffer { id, length, copy, place } => {
+                let copy = copy.map(|copy| CowBytes(Cow::Owned(copy.0.into_owned())));
+                Reference::Buffer { id, length, copy, place }
             }
         }
     }

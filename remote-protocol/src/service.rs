@@ -13,6 +13,7 @@ use crate::call::{Invoke, Outcome, Release, Request, Return, Run, ToParent};
 use crate::endpoint::OutletError;
 use crate::id::{CallId, LentId, ProcessId};
 use crate::limits::Limits;
+use crate::link::{BufferSpace, BufferView};
 use crate::payload::{Encoding, Payload};
 
 /// What the parent serves objects with.
@@ -104,6 +105,11 @@ pub trait Notify: fmt::Debug + Send + Sync {
 
     /// Gives callbacks back. A process that is gone is no error.
     fn release(&self, release: Release);
+
+    /// Where buffers are put for the child to see. `None` where the link has no such memory, or is gone.
+    fn buffer_space(&self) -> Option<Arc<dyn BufferSpace>> {
+        None
+    }
 }
 
 /// Why a child was not told.
@@ -226,6 +232,11 @@ pub trait Caller: fmt::Debug + Send + Sync {
     ///
     /// On the loop thread, as [`call`](Self::call).
     fn pump(&self, deadline: Instant, settled: &dyn Fn() -> bool) -> bool;
+
+    /// Where buffers of the parent are seen. `None` where the link has no such memory.
+    fn buffer_view(&self) -> Option<Arc<dyn BufferView>> {
+        None
+    }
 }
 
 /// Why a call has no outcome.

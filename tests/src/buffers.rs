@@ -133,6 +133,7 @@ pub type Body = fn(&Remote<dyn Gallery>, &RemoteObject) -> Result<(), CallError>
 /// All of them, by name.
 pub const BODIES: &[(&str, Body)] = &[
     ("a_buffer_is_read_byte_for_byte", a_buffer_is_read_byte_for_byte),
+    ("a_buffer_is_viewed_in_place", a_buffer_is_viewed_in_place),
     ("a_buffer_passed_back_arrives_as_the_original", a_buffer_passed_back_arrives_as_the_original),
     ("what_a_buffer_does_not_have_is_an_error", what_a_buffer_does_not_have_is_an_error),
     ("a_buffer_is_read_from_many_threads_at_once", a_buffer_is_read_from_many_threads_at_once),
@@ -141,8 +142,9 @@ pub const BODIES: &[(&str, Body)] = &[
     ("a_buffer_is_nothing_else", a_buffer_is_nothing_else),
 ];
 
-/// Lengths around all that makes a difference: none, a copy that travels along, one piece, several.
-const LENGTHS: [u64; 8] = [0, 1, 4 << 10, (4 << 10) + 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5_000_001];
+/// Lengths around all that makes a difference: none, a copy that travels along, memory that is shared, one piece, several.
+const LENGTHS: [u64; 10] =
+    [0, 1, 4 << 10, (4 << 10) + 1, (64 << 10) - 1, 64 << 10, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5_000_001];
 
 fn a_buffer_is_read_byte_for_byte(gallery: &Remote<dyn Gallery>, _: &RemoteObject) -> Result<(), CallError> {
     for length in LENGTHS {
@@ -164,6 +166,33 @@ fn a_buffer_is_read_byte_for_byte(gallery: &Remote<dyn Gallery>, _: &RemoteObjec
     for sketch in gallery.sketches(40, 4000)? {
         assert!(sketch.to_vec()? == noise(4000));
     }
+    Ok(())
+}
+
+fn a_buffer_is_viewed_in_place(gallery: &Remote<dyn Gallery>, _: &RemoteObject) -> Result<(), CallError> {
+    for length in LENGTHS {
+        let (picture, bytes) = (gallery.picture(length)?, noise(length));
+        let before = picture.view()?;
+        assert!(*before == bytes && before.as_ref() == picture.view()?.as_ref());
+        assert!(picture.read(..)? == bytes);
+        // A view keeps the buffer that it is of, and is the same from every thread.
+        drop(picture);
+        let again = gallery.picture(length)?.view()?;
+        thread::scope(|scope| {
+            scope.spawn(|| assert!(*again == *before));
+        });
+        drop(before);
+        assert!(*again == bytes);
+    }
+    // Some bytes at a time, until it is better to have all of them.
+    let (picture, bytes) = (gallery.picture(1_000_003)?, noise(1_000_003));
+    for (index, piece) in bytes.chunks(99_991).enumerate() {
+        let start = index * 99_991;
+        assert!(picture.read(start..start + piece.len())? == piece);
+    }
+    // One is there when the other is asked for, and they are not mistaken for each other.
+    let canvas = gallery.canvas(1_000_003)?.view()?;
+    assert!(*picture.view()? == bytes && canvas.iter().all(|byte| *byte == 0));
     Ok(())
 }
 

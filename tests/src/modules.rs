@@ -20,6 +20,8 @@ pub mod function_lives;
 pub mod functions;
 pub mod limited;
 pub mod loading;
+#[cfg(target_os = "linux")]
+pub mod mapped;
 pub mod misuse;
 pub mod mortal;
 pub mod objects;

@@ -230,6 +230,6 @@ impl Promised {
 fn bytes(request: &Request<'_>) -> usize {
     match request {
         Request::Method { arguments, .. } => arguments.weight(),
-        Request::Lookup { .. } | Request::Read { .. } => 0,
+        Request::Lookup { .. } | Request::Read { .. } | Request::Share { .. } => 0,
     }
 }

@@ -2,14 +2,18 @@ use std::panic::Location;
 use std::time::Instant;
 
 use remote_protocol::limits::Limits;
+use remote_protocol::link::BufferSpace;
 
 use super::*;
+use crate::buffer::tests::Shelf;
 
 /// What the parent and the loop were told.
 #[derive(Debug, Default)]
 struct Told {
     revoked: Mutex<Vec<Vec<LentId>>>,
     forgotten: Mutex<Vec<LentId>>,
+    released: Mutex<Vec<Release>>,
+    shelf: Option<Arc<Shelf>>,
 }
 
 impl Caller for Told {
@@ -22,7 +26,9 @@ impl Caller for Told {
         Err(CallFailure::Disconnected)
     }
 
-    fn release(&self, _release: Release) {}
+    fn release(&self, release: Release) {
+        self.released.lock().unwrap().push(release);
+    }
 
     fn revoke(&self, callbacks: Vec<LentId>) {
         self.revoked.lock().unwrap().push(callbacks);
@@ -44,6 +50,10 @@ impl Caller for Told {
 
     fn pump(&self, _deadline: Instant, _settled: &dyn Fn() -> bool) -> bool {
         false
+    }
+
+    fn buffer_view(&self) -> Option<Arc<dyn BufferView>> {
+        self.shelf.as_ref().map(|shelf| Arc::clone(shelf) as _)
     }
 }
 
@@ -70,7 +80,11 @@ impl Loop for Told {
 }
 
 fn calling() -> (Arc<Told>, Arc<Calling>) {
-    let told = Arc::new(Told::default());
+    calling_with(None)
+}
+
+fn calling_with(shelf: Option<Arc<Shelf>>) -> (Arc<Told>, Arc<Calling>) {
+    let told = Arc::new(Told { shelf, ..Told::default() });
     let calling =
         Calling::new(Arc::clone(&told) as Arc<dyn Caller>, Arc::clone(&told) as Arc<dyn Loop>, Duration::ZERO);
     (told, calling)
@@ -107,4 +121,43 @@ fn many_callbacks_are_revoked_by_several_messages() {
     calling.revoke(&life, &lent);
     let lengths: Vec<_> = told.revoked.lock().unwrap().iter().map(Vec::len).collect();
     assert_eq!(lengths, [REVOKED, 1]);
+}
+
+/// A buffer of the parent that is said to be at a place.
+fn buffer_at(calling: &Arc<Calling>, length: u64, place: u64) -> Result<RemoteBuffer, String> {
+    let id = LentId { slot: 3, generation: 1 };
+    let mut arrivals = calling.arrive(vec![Reference::Buffer { id, length, copy: None, place: Some(place) }])?;
+    let Some(Arrival::Buffer(buffer)) = arrivals.pop() else { panic!("a buffer arrived") };
+    Ok(buffer)
+}
+
+/// B14: what is said to be shown is read where it is, without asking the parent, and given back when nobody reads it any more.
+#[test]
+fn a_buffer_that_is_shown_is_read_in_place() {
+    let shelf = Shelf::new(100);
+    let placed = shelf.put(&[7; 100]).unwrap();
+    let (told, calling) = calling_with(Some(Arc::clone(&shelf)));
+    let buffer = buffer_at(&calling, 100, placed.offset).unwrap();
+    let again = buffer_at(&calling, 100, placed.offset).unwrap();
+    assert_eq!((buffer.read(98..).unwrap(), buffer.as_local()), (vec![7; 2], None));
+    let view = buffer.view().unwrap();
+    drop((buffer, again));
+    assert_eq!(*view, [7; 100]);
+    assert!(told.released.lock().unwrap().is_empty());
+    drop(view);
+    let released = told.released.lock().unwrap();
+    assert!(matches!(**released, [Release { count: 2, .. }]), "{released:?}");
+}
+
+/// B14: a parent that says that a buffer is where there is none is in error, and the child none the worse.
+#[test]
+fn a_buffer_where_no_memory_is_shared_is_an_error() {
+    let shelf = Shelf::new(100);
+    let placed = shelf.put(&[7; 100]).unwrap();
+    let with = calling_with(Some(shelf));
+    for ((told, calling), length, place) in [(calling(), 100, placed.offset), (with, 101, placed.offset)] {
+        let error = buffer_at(&calling, length, place).unwrap_err();
+        assert_eq!(error, format!("a buffer of {length} bytes at {place}, where there is no memory that is shared"));
+        assert_eq!(told.released.lock().unwrap().len(), 1);
+    }
 }

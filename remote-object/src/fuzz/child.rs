@@ -142,7 +142,7 @@ impl End {
         let own = |slot: u8| LentId { slot: slot.into(), generation: 0 };
         let reference = |sent: &Sent<'a>| match sent {
             Sent::Object(number) => Reference::Object(self.lent(*number)),
-            Sent::Buffer(number) => Reference::Buffer { id: self.lent(*number), length: 3, copy: None },
+            Sent::Buffer(number) => Reference::Buffer { id: self.lent(*number), length: 3, copy: None, place: None },
             Sent::Callback(slot) => Reference::Callback { id: own(*slot), frame: None, made_at: made_at(*slot % 4) },
             Sent::Function(slot) => {
                 Reference::Function { id: own(*slot), frame: Some(FrameId::opened(1)), made_at: made_at(*slot % 4) }

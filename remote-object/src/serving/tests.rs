@@ -2,10 +2,14 @@ use std::time::Duration;
 
 use remote_protocol::call::Invoke;
 use remote_protocol::endpoint::OutletError;
-use remote_protocol::limits::{self, BUFFER_BYTES, BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES, BUFFER_PIECE_BYTES, CALL};
+use remote_protocol::limits::{
+    self, BUFFER_BYTES, BUFFER_COPIES_BYTES, BUFFER_COPY_BYTES, BUFFER_PIECE_BYTES, BUFFER_SHARED_BYTES, CALL,
+};
+use remote_protocol::link::BufferSpace;
 use remote_protocol::service::{ArrivedOutcome, NotifyError, RunError};
 
 use super::*;
+use crate::buffer::tests::Shelf;
 use crate::callback::{Callback, CallbackError};
 use crate::promise::Promise;
 use crate::scope::Receiver;
@@ -15,6 +19,7 @@ use crate::scope::Receiver;
 struct Told {
     invoked: Mutex<Vec<LentId>>,
     released: Mutex<Vec<Release>>,
+    shelf: Option<Arc<Shelf>>,
 }
 
 impl Notify for Told {
@@ -39,6 +44,10 @@ impl Notify for Told {
 
     fn release(&self, release: Release) {
         self.released.lock().unwrap().push(release);
+    }
+
+    fn buffer_space(&self) -> Option<Arc<dyn BufferSpace>> {
+        self.shelf.as_ref().map(|shelf| Arc::clone(shelf) as _)
     }
 }
 
@@ -68,7 +77,11 @@ impl Answer for NoAnswer {
 }
 
 fn served() -> (Arc<Told>, ProcessService) {
-    let told = Arc::new(Told::default());
+    served_with(None)
+}
+
+fn served_with(shelf: Option<Arc<Shelf>>) -> (Arc<Told>, ProcessService) {
+    let told = Arc::new(Told { shelf, ..Told::default() });
     let serving = serving(Weak::new(), Arc::clone(&told) as Arc<dyn Notify>, Limits::new().references(usize::MAX));
     (told, ProcessService(serving))
 }
@@ -291,8 +304,16 @@ fn lend(service: &ProcessService, buffers: &[RemoteBuffer]) -> Result<Vec<Refere
 }
 
 fn read(service: &ProcessService, buffer: LentId, offset: u64, length: u64) -> Result<Vec<u8>, CallError> {
+    request(service, Request::Read { buffer, offset, length })
+}
+
+/// Where the process sees a buffer.
+fn share(service: &ProcessService, buffer: LentId) -> Result<Option<u64>, CallError> {
+    request(service, Request::Share { buffer }).map(|place| codec::decode(&place).unwrap())
+}
+
+fn request(service: &ProcessService, request: Request<'_>) -> Result<Vec<u8>, CallError> {
     let mut answers = Answers::default();
-    let request = Request::Read { buffer, offset, length };
     let call = Call { id: CallId(1), during: None, request };
     service.handle(ToParent::Call(call), &mut answers).unwrap();
     match answers.0.pop() {
@@ -337,7 +358,7 @@ fn what_cannot_be_read_is_an_error() {
     assert!(matches!(read(&service, unknown, 0, 1), Err(CallError::NoSuchObject { .. })));
     let object = service.0.lend(Arc::new(crate::DynamicObject::new("Kit")), &Via::unknown()).unwrap();
     assert!(matches!(read(&service, object, 0, 1), Err(CallError::NoSuchObject { .. })));
-    let wrong = vec![Reference::Buffer { id: object, length: 1, copy: None }];
+    let wrong = vec![Reference::Buffer { id: object, length: 1, copy: None, place: None }];
     assert!(service.0.arrive(wrong, &Via::unknown()).is_err_and(|error| error.contains("no buffer")));
     // Neither is a buffer an object that has methods.
     let mut answers = Answers::default();
@@ -349,6 +370,43 @@ fn what_cannot_be_read_is_an_error() {
     assert!(service.0.release(&[Release { id, count: 1 }]).is_ok());
     assert_eq!(service.0.alive().buffer_bytes, 0);
     assert!(matches!(read(&service, id, 0, 1), Err(CallError::NoSuchObject { .. })));
+}
+
+/// B14, B6: a buffer is put where the process sees it when it asks, and references tell where from then on, until it is given back.
+#[test]
+fn a_buffer_is_shared_when_the_process_asks() {
+    let shelf = Shelf::new(BUFFER_SHARED_BYTES);
+    let (_told, service) = served_with(Some(Arc::clone(&shelf)));
+    let buffers = [BUFFER_SHARED_BYTES, 1, BUFFER_SHARED_BYTES].map(|length| RemoteBuffer::from(vec![7; length]));
+    let lent = || {
+        let references = lend(&service, &buffers).unwrap();
+        let place = |reference: &Reference<'_>| match reference {
+            Reference::Buffer { id, place, .. } => (*id, *place),
+            other => panic!("{other:?}"),
+        };
+        references.iter().map(place).collect::<Vec<_>>()
+    };
+    let [(first, None), (short, None), (last, None)] = *lent() else { panic!("nothing is shared") };
+    assert_eq!(shelf.leases(), []);
+
+    let place = share(&service, first).unwrap().unwrap();
+
+    assert_eq!(
+        (share(&service, first), share(&service, short), share(&service, last)),
+        (Ok(Some(place)), Ok(None), Ok(None))
+    );
+    assert_eq!(lent(), [(first, Some(place)), (short, None), (last, None)]);
+    let unknown = LentId { slot: first.slot, generation: first.generation + 1 };
+    assert!(matches!(share(&service, unknown), Err(CallError::NoSuchObject { .. })));
+    assert_eq!(shelf.leases(), [1]);
+    service.0.release(&[Release { id: first, count: 2 }]).unwrap();
+    assert_eq!(shelf.leases(), [0]);
+    // It is lent anew, and is there yet.
+    assert!(matches!(lent()[0], (id, Some(again)) if id != first && again == place));
+    service.close();
+    assert_eq!(shelf.leases(), [0]);
+    drop(buffers);
+    assert_eq!(shelf.leases(), []);
 }
 
 /// B14, B6: a buffer past the limit is not lent, nor is anything that was to be sent with it.

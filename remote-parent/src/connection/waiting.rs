@@ -83,6 +83,6 @@ pub(crate) fn asked(request: &Request<'_>) -> String {
     match request {
         Request::Lookup { root, .. } => root.to_string(),
         Request::Method { object, .. } => format!("object {object}"),
-        Request::Read { buffer, .. } => format!("buffer {buffer}"),
+        Request::Read { buffer, .. } | Request::Share { buffer } => format!("buffer {buffer}"),
     }
 }

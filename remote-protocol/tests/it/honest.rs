@@ -41,6 +41,7 @@ pub(crate) fn to_parent() -> Vec<(&'static str, Vec<u8>)> {
         ("call", method(Selector::Typed(Fingerprint::of("greet")), bytes(&("World", 7_u32)))),
         ("call-with-references", method(Selector::Typed(Fingerprint(u64::MAX)), references())),
         ("read", call(Request::Read { buffer: OBJECT, offset: 1 << 20, length: 300 })),
+        ("share", call(Request::Share { buffer: OBJECT })),
         ("call-named", method(by_name("greet", Access::Call), bytes(&value()))),
         ("get-named", method(by_name("title", Access::Get), bytes(&Value::Null))),
         ("set-named", method(by_name("title", Access::Set), references())),
@@ -210,8 +211,8 @@ fn references() -> Payload<'static> {
         Reference::Function { id: OBJECT, frame: Some(FRAME), made_at: made_at.clone() },
         Reference::Returning { result: bytes(&42_u32).bytes, made_at },
         described,
-        Reference::Buffer { id: OBJECT, length: 1 << 40, copy: None },
-        Reference::Buffer { id: OBJECT, length: 3, copy: Some(CowBytes(b"PNG".into())) },
+        Reference::Buffer { id: OBJECT, length: 1 << 40, copy: None, place: Some(1 << 16) },
+        Reference::Buffer { id: OBJECT, length: 3, copy: Some(CowBytes(b"PNG".into())), place: None },
     ];
     Payload { references, ..bytes(&[0_u32, 1, 2, 3, 4, 5, 6]) }
 }

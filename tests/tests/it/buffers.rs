@@ -31,6 +31,8 @@ fn in_a_child(setup: &Setup, name: &str) {
 everywhere! {
     /// B14: what is read is what is there, whole and in part, whatever the length.
     a_buffer_is_read_byte_for_byte
+    /// B14: what is viewed is what is there, for as long as it is viewed, and many views are one.
+    a_buffer_is_viewed_in_place
     /// B14, B5: what is passed back is the original, and not a copy of it.
     a_buffer_passed_back_arrives_as_the_original
     /// B14: bytes that are not there are an error that says which, and the buffer is as before.

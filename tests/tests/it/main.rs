@@ -27,6 +27,8 @@ mod versions;
 
 mod limits;
 mod limits_set;
+#[cfg(target_os = "linux")]
+mod mapped;
 mod misuse;
 mod waiting;
 

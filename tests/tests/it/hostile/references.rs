@@ -82,7 +82,7 @@ hostile! {
             is_refused(&outcome, is_unknown);
             let outcome = x.call(method(workshop, "keep", vec![Value::Object(0)], vec![Reference::Object(id)]));
             is_refused(&outcome, |error| matches!(error, CallError::Arguments { .. }));
-            let buffer = Reference::Buffer { id, length: 7, copy: None };
+            let buffer = Reference::Buffer { id, length: 7, copy: None, place: None };
             let outcome = x.call(method(workshop, "keep", vec![Value::Object(0)], vec![buffer]));
             is_refused(&outcome, |error| matches!(error, CallError::Arguments { .. }));
         }
