@@ -182,6 +182,11 @@ impl Setup {
         Self::guarded(Watchdog::start(&format!("{name} over {transport:?}")), transport, options)
     }
 
+    /// [`impatient`](Self::impatient), for what takes its time on a machine that is busy, and does not hang as long as something happens.
+    pub(crate) fn long(name: &str, transport: Transport, options: ParentOptions) -> Self {
+        Self::guarded(Watchdog::within(&format!("{name} over {transport:?}"), 10 * PATIENCE), transport, options)
+    }
+
     fn guarded(watchdog: Watchdog, transport: Transport, options: ParentOptions) -> Self {
         let parent = Parent::with_options(options).expect("this is no child");
         Self { transport, strict: STRICT.get(), parent: Some(parent), _watchdog: watchdog }
@@ -388,10 +393,14 @@ pub(crate) struct Watchdog {
 
 impl Watchdog {
     pub(crate) fn start(name: &str) -> Self {
+        Self::within(name, PATIENCE * 2)
+    }
+
+    fn within(name: &str, time: Duration) -> Self {
         let (stop, stopped) = channel::<()>();
         let name = name.to_owned();
         let watch = move || {
-            if stopped.recv_timeout(PATIENCE * 2) == Err(RecvTimeoutError::Timeout) {
+            if stopped.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
                 // Past the test runner, which would keep it to itself.
                 let _ = writeln!(std::io::stderr(), "watchdog: {name} hangs");
                 std::process::abort();

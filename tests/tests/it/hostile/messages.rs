@@ -147,12 +147,14 @@ hostile_over_the_lane! {
         let piece = [vec![1], vec![7; 60_000]].concat();
         let mut x = siege.puppet();
         x.pull.begin(&Command::Say { lane: 0, record: piece.clone(), times: 1000 });
+        siege.outlasts(&x.process);
         let violation = siege.violates(&x.process);
         assert!(matches!(violation, Violation::Record(_)), "{violation:?}");
         let mut x = siege.puppet();
         for lane in 1..16 {
             x.pull.begin(&Command::Say { lane, record: piece.clone(), times: 20 });
         }
+        siege.outlasts(&x.process);
         let violation = siege.violates(&x.process);
         assert!(matches!(violation, Violation::Record(_)), "{violation:?}");
     }

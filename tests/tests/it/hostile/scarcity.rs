@@ -150,6 +150,7 @@ hostile_over_the_lane! {
         siege.goes_on();
         let meanwhile = peak() - before;
         waiting.let_go();
+        siege.outlasts(&x.process);
         siege.violates(&x.process);
         let afterwards = peak() - before;
         eprintln!("{meanwhile} KiB meanwhile, {afterwards} KiB while it is joined");
@@ -186,6 +187,7 @@ hostile_over_the_lane! {
         let before = peak();
         let read = call_record(None, Request::Read { buffer, offset: 0, length: 1 << 20 });
         x.pull.begin(&Command::Say { lane: 0, record: read, times: 10_000 });
+        siege.outlasts(&x.process);
         siege.violates(&x.process);
         let grown = peak() - before;
         eprintln!("{grown} KiB");

@@ -106,7 +106,7 @@ impl Siege {
     fn begin(name: &str, transport: Transport) -> Self {
         let panics = note_panics();
         let deadlines = Deadlines { start: PATIENCE, stop: SOON, ..Deadlines::default() };
-        let setup = Setup::impatient(name, transport, ParentOptions::new().deadlines(deadlines));
+        let setup = Setup::long(name, transport, ParentOptions::new().deadlines(deadlines));
         let objects = Objects::served(setup.parent());
         let works = Arc::new(Works::default());
         objects.exports.module("mill", Arc::clone(&works) as Arc<dyn Mill>).expect("it is the only one");
@@ -209,6 +209,14 @@ impl Siege {
         match self.ends(process) {
             DetachReason::Violation(violation) => violation,
             other => panic!("not ended as a violation, but {other}"),
+        }
+    }
+
+    /// The witness makes calls until a process has gone, however long it takes until all is handled that it said before.
+    #[track_caller]
+    pub(crate) fn outlasts(&self, process: &Process) {
+        while process.detached().is_none() {
+            self.goes_on();
         }
     }
 
