@@ -18,6 +18,8 @@ pub mod flood;
 pub mod frames;
 pub mod function_lives;
 pub mod functions;
+#[cfg(target_os = "linux")]
+pub mod inherited;
 pub mod limited;
 pub mod loading;
 #[cfg(target_os = "linux")]

@@ -46,6 +46,8 @@ mod typed;
 
 mod hostile;
 #[cfg(target_os = "linux")]
+mod hostile_inheritance;
+#[cfg(target_os = "linux")]
 mod hostile_sandbox;
 
 mod backpressure;
