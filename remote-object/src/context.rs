@@ -435,18 +435,19 @@ impl Callbacks for Closures {
         let ran = match arrivals {
             Ok(arrivals) => {
                 let mut reply = |bytes: &[u8], sending: Sending| {
-                    let references = sending.references.clone();
-                    let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
+                    let Sending { receiver, references, kept, .. } = sending;
+                    let lent = scope::copied(&references);
+                    let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references };
                     let sent = answer(Outcome::Done(payload));
                     answered = sent.is_ok();
                     // What it refers to is kept until now: its release goes behind it.
-                    drop(sending.kept);
+                    drop(kept);
                     sent.map_err(|error| {
-                        scope::undo(&receiver, references);
+                        scope::undo(&receiver, lent);
                         error.to_string()
                     })
                 };
-                self.run_function(function, form, &argument.bytes.0, arrivals, receiver.clone(), &mut reply)
+                self.run_function(function, form, &argument.bytes.0, arrivals, receiver, &mut reply)
             }
             Err(reason) => Err(CallError::Arguments { method: format!("function {function}"), reason }),
         };

@@ -20,7 +20,7 @@ use crate::leaks::Via;
 use crate::members::{self, Members};
 use crate::promise::{Cancellation, Parts, Promise, Reply};
 use crate::returns::{Returns, Run};
-use crate::scope::{self, Arrival, Receiver};
+use crate::scope::{self, Arrival, Receiver, Sending, copied};
 use crate::serving::{Begun, Room, Serving, respond};
 
 /// A call of an object of this process, to be served once. For generated code.
@@ -115,7 +115,7 @@ impl<'a> Invocation<'a> {
             return self.refuse(busy);
         }
         let arguments = self.arguments;
-        let _under_way = self.begin(method.name);
+        let _under_way = self.begin(Cow::Borrowed(method.name));
         let mut once = Some((arrivals, serve));
         (returns.serve)(self, method, &mut || {
             let (arrivals, serve) = once.take().expect("a call is served once");
@@ -132,7 +132,7 @@ impl<'a> Invocation<'a> {
         R::Error: Error + 'static,
     {
         let Described { object, name, arguments: described } = *described;
-        let via = Via::Method(object.to_owned().into(), name.to_owned().into());
+        let via = Via::Member(object.into(), name.into());
         let arrivals = match self.arrive(&via) {
             Ok(arrivals) => arrivals,
             Err(reason) => return self.refuse(refused(name, reason)),
@@ -143,7 +143,7 @@ impl<'a> Invocation<'a> {
             return self.refuse(busy);
         }
         let arguments = self.arguments;
-        let _under_way = self.begin(name);
+        let _under_way = self.begin(Cow::Owned(name.to_owned()));
         let mut once = Some((arrivals, serve));
         let run: Run<'_, Promise<R::Value, R::Error>> = &mut || {
             let (arrivals, serve) = once.take().expect("a call is served once");
@@ -241,9 +241,9 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    fn begin(&self, method: &str) -> Option<Begun> {
+    fn begin(&self, method: Cow<'static, str>) -> Option<Begun<'a>> {
         match &self.asker {
-            Asker::Child { serving, .. } => Some(serving.begin(method)),
+            Asker::Child { serving, .. } => Some(Serving::begin(serving, method)),
             Asker::Here { .. } => None,
         }
     }
@@ -304,15 +304,16 @@ impl Way<'_> {
         };
         let receiver = Receiver::Child(Arc::clone(serving), called.via.clone());
         let sent = contain(|| {
-            scope::encode(receiver.clone(), called.form, value, |bytes, sending| {
-                let references = sending.references.clone();
-                let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
+            scope::encode(receiver, called.form, value, |bytes, sending| {
+                let Sending { receiver, references, kept: _kept, .. } = sending;
+                let lent = copied(&references);
+                let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references };
                 let outcome = match report {
                     None => Outcome::Done(payload),
                     Some(report) => Outcome::Failed { report: Box::new(report), error: payload },
                 };
                 let sent = answer.send(Return { call, outcome });
-                sent.inspect_err(|_| scope::undo(&receiver, references))
+                sent.inspect_err(|_| scope::undo(&receiver, lent))
             })
         });
         let reason = match sent {
@@ -361,7 +362,7 @@ impl fmt::Debug for Invocation<'_> {
 }
 
 const fn via(method: &'static Method) -> Via {
-    Via::Method(Cow::Borrowed(method.interface), Cow::Borrowed(method.name))
+    Via::Method(method.interface, method.name)
 }
 
 fn read<'a, A: Deserialize<'a>, D: AsRef<str>>(

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -106,8 +105,10 @@ impl fmt::Display for Leaks {
 /// By what something crossed the boundary first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Via {
-    /// A method, as an argument or a result.
-    Method(Cow<'static, str>, Cow<'static, str>),
+    /// A method of an interface, as an argument or a result.
+    Method(&'static str, &'static str),
+    /// A member that has no [`Method`](crate::interface::Method), likewise.
+    Member(Arc<str>, Arc<str>),
     /// An export that was asked for.
     Root(Arc<str>),
     /// A callback, as its argument.
@@ -119,7 +120,7 @@ pub(crate) enum Via {
 impl Via {
     /// A method that is not known, and so keeps nothing.
     pub(crate) const fn unknown() -> Self {
-        Self::Method(Cow::Borrowed("?"), Cow::Borrowed("?"))
+        Self::Method("?", "?")
     }
 }
 
@@ -127,6 +128,7 @@ impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Method(interface, method) => write!(f, "{interface}::{method}"),
+            Self::Member(object, member) => write!(f, "{object}::{member}"),
             Self::Root(root) => f.write_str(root),
             Self::Callback(place) => write!(f, "the callback made at {}", place.made_at),
             Self::Result => f.write_str("the result of a function"),

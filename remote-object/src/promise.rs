@@ -168,7 +168,16 @@ impl<T, E: FromCallError> Promise<T, E> {
     /// given up then. [`Unanswered`](CallError::Unanswered) when the reply was dropped, and also when the answer has been
     /// [taken](Self::try_take) before. [`Busy`](CallError::Busy) when the call was one too many, and
     /// [`Disconnected`](CallError::Disconnected) when the parent is gone.
+    #[inline]
     pub fn wait(self) -> Result<T, E> {
+        match self.source {
+            // Of every call that was waited for: it asks for no time.
+            Source::Ready(result) => result,
+            source => Self { source }.wait_for_answer(),
+        }
+    }
+
+    fn wait_for_answer(self) -> Result<T, E> {
         let (until, within) = match &self.source {
             Source::Ready(_) | Source::Taken => (Instant::now(), Duration::ZERO),
             Source::Here(waiting) => (limits::deadline(waiting.0.made, CALL), CALL),

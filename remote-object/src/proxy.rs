@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::calling::{HeldProxy, RequestFailure, Started};
 use crate::interface::{Interface, Method};
 use crate::returns::Returns;
-use crate::scope::{self, Arrival, Receiver};
+use crate::scope::{self, Arrival, Receiver, Sending, copied};
 
 /// What a typed proxy calls with. For generated code.
 pub struct Proxy {
@@ -111,16 +111,17 @@ fn send<A: Serialize, R>(
     send: impl FnOnce(Request<'_>, Vec<Arrival>) -> Result<R, RequestFailure>,
 ) -> Result<R, CallError> {
     let receiver = Receiver::Parent(Arc::clone(&held.calling));
-    let called = scope::encode(receiver.clone(), form, arguments, |bytes, sending| {
-        let references = sending.references.clone();
+    let called = scope::encode(receiver, form, arguments, |bytes, sending| {
+        let Sending { receiver, references, kept, .. } = sending;
+        let lent = copied(&references);
         let request = Request::Method {
             object: held.id(),
             method: selector,
-            arguments: Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references },
+            arguments: Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references },
         };
-        send(request, sending.kept).map_err(|failure| {
+        send(request, kept).map_err(|failure| {
             if !failure.sent {
-                scope::undo(&receiver, references);
+                scope::undo(&receiver, lent);
             }
             failure.error
         })

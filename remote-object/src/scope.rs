@@ -1,7 +1,9 @@
 //! What the references in a payload stand for while it is encoded or decoded.
 //!
-//! Serde gives a `Remote` or a `Callback` no way to know what it is being written for. So encoding and decoding put a scope on a stack
-//! of the thread, and the handles look there. Outside a scope, in an event or a file, they are an error.
+//! Serde gives a `Remote` or a `Callback` no way to know what it is being written for. So encoding and decoding set a scope for the
+//! thread, and the handles look there. Outside a scope, in an event or a file, they are an error.
+//!
+//! A scope lies on the stack of who encodes or decodes: most values refer to nothing, and cost no more than its being set.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -52,8 +54,9 @@ pub(crate) enum Arrival {
 }
 
 /// References that are about to be sent, and what they stand for here.
-#[derive(Default)]
 pub(crate) struct Sending {
+    /// Whom they are sent to.
+    pub(crate) receiver: Receiver,
     pub(crate) references: Vec<Reference<'static>>,
     /// Kept until the receiver is known to have the message.
     pub(crate) kept: Vec<Arrival>,
@@ -62,11 +65,7 @@ pub(crate) struct Sending {
 }
 
 enum Scope {
-    Send {
-        receiver: Receiver,
-        form: Encoding,
-        sending: Sending,
-    },
+    Send(Outgoing),
     Receive {
         arrivals: Vec<Arrival>,
         form: Encoding,
@@ -75,14 +74,35 @@ enum Scope {
     Alone,
 }
 
+/// What is being written. What was counted as lent is taken back when it cannot be encoded, also because the application's own `Serialize`
+/// panics.
+struct Outgoing {
+    form: Encoding,
+    /// `None` once it has been written.
+    sending: RefCell<Option<Sending>>,
+}
+
+impl Drop for Outgoing {
+    #[inline]
+    fn drop(&mut self) {
+        // Its references are taken back before anything of it is dropped.
+        if let Some(Sending { receiver, references, kept, .. }) = self.sending.get_mut().take() {
+            undo(&receiver, references);
+            drop(kept);
+        }
+    }
+}
+
+scoped_tls::scoped_thread_local!(static SCOPE: Scope);
+
 thread_local! {
-    static SCOPES: RefCell<Vec<Scope>> = const { RefCell::new(Vec::new()) };
     /// The last payload's buffer.
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Encodes a value for a receiver, and gives its bytes and references to `send`. When it cannot be encoded, nothing of it counts as lent,
 /// and the error says why.
+#[inline]
 pub(crate) fn encode<T: Serialize + ?Sized, R>(
     receiver: Receiver,
     form: Encoding,
@@ -106,28 +126,39 @@ pub(crate) fn encode<T: Serialize + ?Sized, R>(
 }
 
 /// Has `write` write something for a receiver; gives what it refers to as well. When it fails, nothing of it counts as lent.
+#[inline]
 fn sending<R>(
     receiver: Receiver,
     form: Encoding,
     write: impl FnOnce() -> Result<R, String>,
 ) -> Result<(R, Sending), String> {
-    push(Scope::Send { receiver, form, sending: Sending::default() });
-    let unsent = UndoOnDrop;
-    let written = write()?;
-    Ok((written, unsent.into_sending()))
+    let sending = Sending { receiver, references: Vec::new(), kept: Vec::new(), copied: 0 };
+    let scope = Scope::Send(Outgoing { form, sending: RefCell::new(Some(sending)) });
+    let written = SCOPE.set(&scope, write)?;
+    let sending = if let Scope::Send(outgoing) = &scope { outgoing.sending.take() } else { None };
+    // Nothing but this takes it.
+    let sending = sending.ok_or_else(|| "the references of a value were lost".to_owned())?;
+    Ok((written, sending))
 }
 
 /// Encodes a value that refers to nothing, so that whoever gets it can read it.
 pub(crate) fn encode_alone<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    push(Scope::Alone);
-    let _pop = PopOnDrop;
-    let value = Value::from_serialize(value).map_err(|error| error.to_string())?;
-    codec::encode(&value, &mut bytes).map_err(|error| error.to_string())?;
-    Ok(bytes)
+    SCOPE.set(&Scope::Alone, || {
+        let mut bytes = Vec::new();
+        let value = Value::from_serialize(value).map_err(|error| error.to_string())?;
+        codec::encode(&value, &mut bytes).map_err(|error| error.to_string())?;
+        Ok(bytes)
+    })
+}
+
+/// A copy of references that are about to be sent, for [`undo`]; mostly there are none.
+#[inline]
+pub(crate) fn copied(references: &[Reference<'static>]) -> Vec<Reference<'static>> {
+    if references.is_empty() { Vec::new() } else { references.to_vec() }
 }
 
 /// Takes back references that were counted as lent and then not sent.
+#[cold]
 pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
     for reference in references {
         match (receiver, reference) {
@@ -145,6 +176,7 @@ pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
 }
 
 /// Decodes a typed value whose references have arrived.
+#[inline]
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], arrivals: Vec<Arrival>) -> Result<T, String> {
     receiving(Encoding::Typed, arrivals, || codec::decode(bytes).map_err(|error| error.to_string()))
 }
@@ -165,10 +197,11 @@ pub(crate) fn decode_owned<T: DeserializeOwned>(
 }
 
 /// Has `read` read something whose references have arrived.
+#[inline]
 pub(crate) fn receiving<R>(form: Encoding, arrivals: Vec<Arrival>, read: impl FnOnce() -> R) -> R {
-    push(Scope::Receive { arrivals, form });
-    let _pop = PopOnDrop;
-    read()
+    // Dropped when it is not set any more: arrivals run code of the application.
+    let scope = Scope::Receive { arrivals, form };
+    SCOPE.set(&scope, read)
 }
 
 /// Makes a value of something that stays in this process, with what it refers to.
@@ -390,75 +423,38 @@ fn send(
     kind: ReferenceKind,
     lend: impl FnOnce(&Receiver, Encoding, &mut usize) -> Result<(Reference<'static>, Option<Arrival>), String>,
 ) -> Result<value::Reference, String> {
-    SCOPES.with_borrow_mut(|scopes| {
-        let (receiver, form, sending) = match scopes.last_mut() {
-            Some(Scope::Send { receiver, form, sending }) => (receiver, form, sending),
-            Some(Scope::Alone) => return Err("a value that is known beforehand cannot refer to anything".to_owned()),
-            Some(Scope::Receive { .. }) | None => {
-                return Err("objects, callbacks and buffers travel in calls, returns and callbacks only".to_owned());
-            }
+    let misplaced = || Err("objects, callbacks and buffers travel in calls, returns and callbacks only".to_owned());
+    if !SCOPE.is_set() {
+        return misplaced();
+    }
+    SCOPE.with(|scope| {
+        let outgoing = match scope {
+            Scope::Send(outgoing) => outgoing,
+            Scope::Alone => return Err("a value that is known beforehand cannot refer to anything".to_owned()),
+            Scope::Receive { .. } => return misplaced(),
         };
-        let (reference, kept) = lend(receiver, *form, &mut sending.copied)?;
-        let index = u32::try_from(sending.references.len()).map_err(|_| "too many references".to_owned())?;
-        sending.references.push(reference);
-        sending.kept.extend(kept);
+        let mut sending = outgoing.sending.borrow_mut();
+        let Some(Sending { receiver, references, kept, copied }) = &mut *sending else { return misplaced() };
+        let (reference, keep) = lend(receiver, outgoing.form, copied)?;
+        let index = u32::try_from(references.len()).map_err(|_| "too many references".to_owned())?;
+        references.push(reference);
+        kept.extend(keep);
         Ok(value::Reference { kind, index })
     })
 }
 
 fn receive(index: u32) -> Result<(Arrival, Encoding), String> {
-    SCOPES.with_borrow(|scopes| {
-        let Some(Scope::Receive { arrivals, form }) = scopes.last() else {
-            return Err("objects, callbacks and buffers arrive in calls, returns and callbacks only".to_owned());
-        };
+    let misplaced = || Err("objects, callbacks and buffers arrive in calls, returns and callbacks only".to_owned());
+    if !SCOPE.is_set() {
+        return misplaced();
+    }
+    SCOPE.with(|scope| {
+        let Scope::Receive { arrivals, form } = scope else { return misplaced() };
         let arrival = usize::try_from(index).ok().and_then(|index| arrivals.get(index));
         let arrival = arrival.cloned();
         let unknown = || format!("expected one of {} references, found number {index}", arrivals.len());
         arrival.map(|arrival| (arrival, *form)).ok_or_else(unknown)
     })
-}
-
-fn push(scope: Scope) {
-    SCOPES.with_borrow_mut(|scopes| scopes.push(scope));
-}
-
-fn pop() -> Option<Scope> {
-    SCOPES.with_borrow_mut(Vec::pop)
-}
-
-/// Leaves the stack as it was also when the application's own `Deserialize` panics.
-struct PopOnDrop;
-
-impl Drop for PopOnDrop {
-    fn drop(&mut self) {
-        // Dropped after the borrow has ended: arrivals run code of the application.
-        let scope = pop();
-        drop(scope);
-    }
-}
-
-/// Takes back what was counted as lent when a value cannot be encoded, also because the application's own `Serialize` panics.
-struct UndoOnDrop;
-
-impl UndoOnDrop {
-    /// The value has been encoded.
-    fn into_sending(self) -> Sending {
-        std::mem::forget(self);
-        match pop() {
-            Some(Scope::Send { sending, .. }) => sending,
-            Some(Scope::Receive { .. } | Scope::Alone) | None => Sending::default(),
-        }
-    }
-}
-
-impl Drop for UndoOnDrop {
-    fn drop(&mut self) {
-        // Nothing of it is dropped while the stack is borrowed, nor before its references are taken back.
-        if let Some(Scope::Send { receiver, sending: Sending { references, kept, .. }, .. }) = pop() {
-            undo(&receiver, references);
-            drop(kept);
-        }
-    }
 }
 
 /// What stands in for an id where there is no table.

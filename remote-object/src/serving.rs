@@ -139,8 +139,8 @@ impl Serving {
     }
 
     /// A method begins to be served; it ends when what this gives is dropped.
-    pub(crate) fn begin(self: &Arc<Self>, method: &str) -> Begun {
-        Begun { serving: Arc::clone(self), number: self.under_way.serve(method) }
+    pub(crate) fn begin(&self, method: Cow<'static, str>) -> Begun<'_> {
+        Begun { serving: self, number: self.under_way.serve(method) }
     }
 
     /// What the parent's threads do for the process.
@@ -423,12 +423,12 @@ impl Serving {
 }
 
 /// Something that a thread is in the midst of, until this is dropped.
-pub(crate) struct Begun {
-    serving: Arc<Serving>,
+pub(crate) struct Begun<'a> {
+    serving: &'a Serving,
     number: u64,
 }
 
-impl Drop for Begun {
+impl Drop for Begun<'_> {
     fn drop(&mut self) {
         self.serving.under_way.end(self.number);
     }

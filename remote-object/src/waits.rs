@@ -1,17 +1,25 @@
 //! What the parent's threads are in the midst of for one process: methods that they serve, and functions that they wait for. Only for
 //! diagnostics, above all for the error of a wait that took too long.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
+use std::thread::{self, Thread, ThreadId};
 
 use remote_protocol::id::ProcessId;
 use remote_protocol::payload::Location;
 
 /// What is under way for one process; as much as it has lanes and functions that are waited for, at most.
 #[derive(Default)]
-pub(crate) struct UnderWay(Mutex<Vec<Activity>>);
+pub(crate) struct UnderWay(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    activities: Vec<Activity>,
+    /// The thread that ended something last: mostly it begins something next.
+    last: Option<Thread>,
+}
 
 /// Something that a thread does, within what it began before.
 #[derive(Clone)]
@@ -25,15 +33,15 @@ pub(crate) struct Activity {
 #[derive(Clone)]
 enum Doing {
     /// Serves a method for the process.
-    Serving(String),
+    Serving(Cow<'static, str>),
     /// Waits for a function of the process, made there.
     Waiting(Location<'static>),
 }
 
 impl UnderWay {
     /// This thread begins to serve a method; gives what to [end](Self::end).
-    pub(crate) fn serve(&self, method: &str) -> u64 {
-        self.begin(Doing::Serving(method.to_owned()))
+    pub(crate) fn serve(&self, method: Cow<'static, str>) -> u64 {
+        self.begin(Doing::Serving(method))
     }
 
     /// This thread begins to wait for a function; gives what to [end](Self::end).
@@ -42,37 +50,47 @@ impl UnderWay {
     }
 
     pub(crate) fn end(&self, number: u64) {
-        let mut activities = self.lock();
-        if let Some(index) = activities.iter().position(|activity| activity.number == number) {
-            let ended = activities.swap_remove(index);
-            drop(activities);
-            drop(ended);
+        let mut state = self.lock();
+        // Mostly what began last.
+        if let Some(index) = state.activities.iter().rposition(|activity| activity.number == number) {
+            let Activity { thread, doing, .. } = state.activities.swap_remove(index);
+            let before = state.last.replace(thread);
+            drop(state);
+            drop((before, doing));
         }
     }
 
     /// The methods that are being served.
     pub(crate) fn methods(&self) -> Vec<String> {
-        let activities = self.lock();
-        let served = activities.iter().filter_map(|activity| match &activity.doing {
-            Doing::Serving(method) => Some(method.clone()),
+        let state = self.lock();
+        let served = state.activities.iter().filter_map(|activity| match &activity.doing {
+            Doing::Serving(method) => Some(method.clone().into_owned()),
             Doing::Waiting(_) => None,
         });
         served.collect()
     }
 
     pub(crate) fn activities(&self) -> Vec<Activity> {
-        self.lock().clone()
+        self.lock().activities.clone()
     }
 
     fn begin(&self, doing: Doing) -> u64 {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        self.lock().push(Activity { number, thread: thread::current(), doing });
+        let this = THIS.with(|this| *this);
+        let mut state = self.lock();
+        let thread = state.last.take_if(|last| last.id() == this).unwrap_or_else(thread::current);
+        state.activities.push(Activity { number, thread, doing });
         number
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Activity>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+thread_local! {
+    /// This thread.
+    static THIS: ThreadId = thread::current().id();
 }
 
 static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -167,16 +185,17 @@ mod tests {
         let made = |line| Location { file: "src/x.rs".into(), line, column: 5 };
         let waits = thread::scope(|scope| {
             let first = thread::Builder::new().name("remote-101".into()).spawn_scoped(scope, || {
-                of_one.serve("map");
+                of_one.serve("map".into());
                 of_other.wait(&made(10))
             });
             let wait = first.unwrap().join().unwrap();
             let second = thread::Builder::new().name("remote-102".into()).spawn_scoped(scope, || {
-                of_other.serve("fold");
+                of_other.serve("fold".into());
                 of_one.wait(&made(20));
             });
             second.unwrap().join().unwrap();
-            let third = thread::Builder::new().name("remote-lane".into()).spawn_scoped(scope, || of_one.serve("sum"));
+            let third =
+                thread::Builder::new().name("remote-lane".into()).spawn_scoped(scope, || of_one.serve("sum".into()));
             third.unwrap().join().unwrap();
             wait
         });
@@ -193,7 +212,7 @@ mod tests {
     #[test]
     fn what_has_ended_is_not_told_of() {
         let under_way = UnderWay::default();
-        let [outer, inner] = [under_way.serve("same"), under_way.serve("same")];
+        let [outer, inner] = [under_way.serve("same".into()), under_way.serve("same".into())];
         under_way.end(outer);
         under_way.end(outer);
         assert_eq!(under_way.methods(), ["same"]);

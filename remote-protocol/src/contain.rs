@@ -52,7 +52,15 @@ impl fmt::Display for Panic {
     }
 }
 
+#[inline]
 fn note_places() {
+    if !NOTING.is_completed() {
+        begin_to_note_places();
+    }
+}
+
+#[cold]
+fn begin_to_note_places() {
     // A thread that panics cannot set a hook.
     if thread::panicking() {
         return;

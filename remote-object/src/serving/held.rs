@@ -18,7 +18,7 @@ use crate::callback::CallbackError;
 use crate::calling::Returned;
 use crate::function;
 use crate::leaks::{Place, Via};
-use crate::scope::{Receiver, Sending, undo};
+use crate::scope::{Receiver, Sending, copied, undo};
 use crate::table::Arrivals;
 
 /// A callback or function of a child.
@@ -53,15 +53,16 @@ impl HeldCallback {
 
     /// Sends the child an argument that is encoded in this form.
     pub(crate) fn invoke(&self, form: Encoding, bytes: &[u8], sending: Sending) -> Result<(), CallbackError> {
-        let references = sending.references.clone();
-        let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
+        let Sending { receiver, references, kept: _kept, .. } = sending;
+        let lent = copied(&references);
+        let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references };
         let sent = if self.is_alive() {
             self.serving.child.invoke(Invoke { callback: self.id, form, argument })
         } else {
             Err(NotifyError::Gone)
         };
         sent.map_err(|error| {
-            undo(&self.receiver(), references);
+            undo(&receiver, lent);
             match error {
                 NotifyError::Backlog(full) => CallbackError::Backlog { unhandled: full.unhandled, limit: full.limit },
                 NotifyError::TooLong { .. } => CallbackError::Unsendable { reason: error.to_string() },
@@ -84,13 +85,14 @@ impl HeldCallback {
         within: Duration,
     ) -> Result<Returned, CallError> {
         let serving = &self.serving;
-        let references = sending.references.clone();
+        let Sending { receiver, references, kept: _kept, .. } = sending;
         if self.revoked.load(Ordering::Acquire) {
-            undo(&self.receiver(), references);
+            undo(&receiver, references);
             return Err(CallError::NoSuchFunction { function: function::name(self.location()) });
         }
-        let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: sending.references };
-        let waiting = Begun { serving: Arc::clone(serving), number: serving.under_way.wait(self.location()) };
+        let lent = copied(&references);
+        let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references };
+        let waiting = Begun { serving, number: serving.under_way.wait(self.location()) };
         let deadline = limits::deadline(Instant::now(), within);
         let name = || function::name(self.location());
         let error = match serving.child.run(self.id, form, argument, deadline) {
@@ -98,7 +100,7 @@ impl HeldCallback {
             Err(error) => error,
         };
         if !matches!(error, RunError::Disconnected | RunError::Deadline) {
-            undo(&self.receiver(), references);
+            undo(&receiver, lent);
         }
         Err(match error {
             RunError::Deadline => {

@@ -95,10 +95,7 @@ fn arrive(service: &ProcessService) -> Callback<()> {
     let made_at = Location { file: "src/remote.rs".into(), line: 3, column: 5 };
     let mut arrivals = service
         .0
-        .arrive(
-            vec![Reference::Callback { id: ID, frame: None, made_at }],
-            &Via::Method("Window".into(), "on_close".into()),
-        )
+        .arrive(vec![Reference::Callback { id: ID, frame: None, made_at }], &Via::Method("Window", "on_close"))
         .unwrap();
     let Some(Arrival::Callback(callback, form)) = arrivals.pop() else { panic!("a callback arrived") };
     Callback::new(callback, form)
@@ -199,7 +196,7 @@ fn made_at(service: &ProcessService, slot: u32, line: u32) -> Callback<String> {
     let id = LentId { slot, generation: 0 };
     let made_at = Location { file: "src/remote.rs".into(), line, column: 5 };
     let references = vec![Reference::Callback { id, frame: None, made_at }];
-    let mut arrivals = service.0.arrive(references, &Via::Method("Window".into(), "on_close".into())).unwrap();
+    let mut arrivals = service.0.arrive(references, &Via::Method("Window", "on_close")).unwrap();
     let Some(Arrival::Callback(callback, form)) = arrivals.pop() else { panic!("a callback arrived") };
     Callback::new(callback, form)
 }
