@@ -6,14 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use remote_protocol::call::{self, CallError, FunctionResult, Outcome, Run};
+use remote_protocol::call::{self, CallError, FunctionResult, Outcome, Run, ShortReturn};
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::id::{CallId, FrameId, InvocationId, LoaderId, ProcessId};
 use remote_protocol::limits;
 use remote_protocol::link::Receive;
 use remote_protocol::message::{Event, ToChild, ToParent, Trouble, Welcome};
-use remote_protocol::record::Budget;
+use remote_protocol::record::{Budget, Message};
 use remote_protocol::service::{CallFailure, Callbacks, LateReturns};
 use remote_protocol::state::child::Session;
 
@@ -173,7 +173,7 @@ impl Core {
             }
             let begun = self.nesting.begun();
             // What a function waited for may have been credit.
-            self.wait(deadline, &|| self.nesting.begun() != begun, |message| match message {
+            self.wait(None, deadline, &|| self.nesting.begun() != begun, |message| match message {
                 ToChild::Handled { .. } => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(message),
             })
@@ -233,11 +233,27 @@ impl Core {
     pub(crate) fn wait_for_return(
         &self,
         id: CallId,
-        deadline: Instant,
+        within: Duration,
         take: &mut dyn FnMut(Outcome<'_>),
     ) -> Result<(), CallFailure> {
+        // Mostly the next message is the return, and comes at once: then nobody need know that it is waited for, nor until when.
+        let mut first = None;
+        if !self.lanes.has_functions() {
+            self.lanes.rest();
+            first = self.inlet.soon();
+            if let Some(Ok(message)) = &first
+                && let Some(answer) = ShortReturn::read(message).filter(|answer| answer.call == id)
+            {
+                take(answer.outcome());
+                if let Some(Ok(message)) = first {
+                    self.inlet.recycle(message);
+                }
+                return Ok(());
+            }
+        }
+        let deadline = limits::deadline(Instant::now(), within);
         let awaited = self.nesting.wait_for(id);
-        let waited = self.wait(deadline, &|| awaited.has_come(), |message| match message {
+        let waited = self.wait(first, deadline, &|| awaited.has_come(), |message| match message {
             ToChild::Object(call::ToChild::Return(answer)) if answer.call == id => {
                 take(answer.outcome);
                 ControlFlow::Break(())
@@ -263,24 +279,32 @@ impl Core {
     /// meanwhile.
     pub(crate) fn wait_until(&self, deadline: Instant, settled: &dyn Fn() -> bool) {
         // Whether it is settled, the caller sees for itself; at the end of the link it is.
-        let _ = self.wait(deadline, settled, |message| ControlFlow::Continue(message));
+        let _ = self.wait(None, deadline, settled, |message| ControlFlow::Continue(message));
     }
 
     /// Waits on the main lane for what `done` breaks at, or until what came or was run meanwhile has `settled` it. What it lets pass waits
     /// for the loop, in order, but for functions, credit, and returns that are waited for further out or that no thread is blocked for.
+    /// `first` is what came before, if anything did.
     fn wait(
         &self,
+        mut first: Option<Result<Message, Pause>>,
         deadline: Instant,
         settled: &dyn Fn() -> bool,
         mut done: impl FnMut(ToChild<'_>) -> ControlFlow<(), ToChild<'_>>,
     ) -> Result<(), WaitFailure> {
         loop {
-            self.run_posted_functions();
-            if settled() {
-                return Ok(());
-            }
-            self.lanes.rest();
-            let flow = self.inlet.next(Some(deadline), |bytes| {
+            let next = match first.take() {
+                Some(next) => next,
+                None => {
+                    self.run_posted_functions();
+                    if settled() {
+                        return Ok(());
+                    }
+                    self.lanes.rest();
+                    self.inlet.receive(Some(deadline))
+                }
+            };
+            let flow = self.inlet.handle(next, |bytes| {
                 let Ok(message) = ToChild::decode(bytes) else {
                     // The loop finds out again, and ends.
                     self.inlet.defer(bytes);
@@ -437,12 +461,31 @@ impl MainInlet {
         Self { inlet: RefCell::new(Inlet::new(rx, Budget::unlimited())), deferred: RefCell::default() }
     }
 
-    /// Waits for the next message and handles it.
-    pub(crate) fn next<R>(&self, deadline: Option<Instant>, handle: impl FnOnce(&[u8]) -> R) -> Result<R, Pause> {
-        let message = self.inlet.borrow_mut().next(deadline)?;
+    /// Waits for the next message.
+    pub(crate) fn receive(&self, deadline: Option<Instant>) -> Result<Message, Pause> {
+        self.inlet.borrow_mut().next(deadline)
+    }
+
+    /// The next message, if there is one.
+    pub(crate) fn now(&self) -> Option<Result<Message, Pause>> {
+        self.inlet.borrow_mut().now()
+    }
+
+    /// The next message, if it comes in a moment.
+    fn soon(&self) -> Option<Result<Message, Pause>> {
+        self.inlet.borrow_mut().soon()
+    }
+
+    /// Handles what was received.
+    pub(crate) fn handle<R>(&self, next: Result<Message, Pause>, handle: impl FnOnce(&[u8]) -> R) -> Result<R, Pause> {
+        let message = next?;
         let result = handle(&message);
-        self.inlet.borrow_mut().recycle(message);
+        self.recycle(message);
         Ok(result)
+    }
+
+    fn recycle(&self, message: Message) {
+        self.inlet.borrow_mut().recycle(message);
     }
 
     /// Keeps a message for the loop.

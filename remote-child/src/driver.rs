@@ -115,17 +115,16 @@ enum Step {
 
 /// Handles the next message, or waits for it.
 fn receive(core: &Rc<Core>) -> Result<Step, Violation> {
-    let at_once = core.inlet().next(Some(Instant::now()), |message| handle_contained(core, message));
-    let next = match at_once {
-        Err(Pause::TimedOut) => {
+    let next = match core.inlet().now() {
+        None => {
             let message = core.session().borrow_mut().idle();
             core.send(message);
             let gathered = core.lanes.rest_or_gather();
-            core.inlet().next(gathered, |message| handle_contained(core, message))
+            core.inlet().receive(gathered)
         }
-        next => next,
+        Some(next) => next,
     };
-    match next {
+    match core.inlet().handle(next, |message| handle_contained(core, message)) {
         Ok(step) => step,
         Err(Pause::Woken | Pause::TimedOut) => Ok(Step::On),
         Err(Pause::Closed) => Ok(Step::End(Ended::Disconnected)),

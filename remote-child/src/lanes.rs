@@ -1,17 +1,17 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use remote_protocol::call::{self, Call, Outcome, Release, Request};
+use remote_protocol::call::{self, Call, Outcome, Release, Request, ShortCall};
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{CallId, LaneId, LentId};
 use remote_protocol::limits::{self, Limits, RECORD_BYTES};
 use remote_protocol::link::{BufferView, Lane, Link, Receive, Waker};
-use remote_protocol::message::{ToChild, ToParent};
+use remote_protocol::message::{Message, ToChild, ToParent};
 use remote_protocol::record::Budget;
 use remote_protocol::releases::{Due, GATHERING, Releases};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
@@ -32,6 +32,8 @@ pub(crate) struct Lanes {
     outlet: Mutex<MainOutlet>,
     /// What threads of ours have let go of. Locked for a moment only, also while `outlet` is.
     releases: Mutex<Releases>,
+    /// Whether there may be any of that. Changed under its lock.
+    has_releases: AtomicBool,
     calls: AtomicU32,
     pool: Mutex<Pool>,
     /// Notified when a lane is put back into the pool.
@@ -40,6 +42,8 @@ pub(crate) struct Lanes {
     late: Mutex<Option<Arc<dyn LateReturns>>>,
     /// What other threads posted to the loop; `None` when it has ended.
     tasks: Mutex<Option<VecDeque<Posted>>>,
+    /// How many of them somebody waits for. Changed under their lock.
+    functions: AtomicUsize,
     /// Woken as well when a function is posted: the loop thread may wait for something else than its main lane.
     alarm: Mutex<Option<Alarm>>,
     waker: Waker,
@@ -83,11 +87,13 @@ impl Lanes {
                 batch: Vec::new(),
             }),
             releases: Mutex::default(),
+            has_releases: AtomicBool::new(false),
             calls: AtomicU32::new(0),
             pool: Mutex::default(),
             returned: Condvar::new(),
             late: Mutex::default(),
             tasks: Mutex::new(Some(VecDeque::new())),
+            functions: AtomicUsize::new(0),
             alarm: Mutex::default(),
             waker: rx_waker,
         });
@@ -105,7 +111,7 @@ impl Lanes {
     }
 
     /// Sends on the main lane, from any thread, and what was let go of before. Never blocks.
-    pub(crate) fn send(&self, message: &ToParent<'_>) -> Result<(), OutletError> {
+    pub(crate) fn send(&self, message: &impl Message) -> Result<(), OutletError> {
         let mut main = self.main_outlet();
         self.send_releases(&mut main);
         main.outlet.send(message)
@@ -135,13 +141,23 @@ impl Lanes {
     }
 
     fn send_releases(&self, main: &mut MainOutlet) {
-        while self.releases().take(&mut main.batch) {
+        while self.take_releases(&mut main.batch) {
             let releases = Cow::Borrowed(main.batch.as_slice());
             if main.outlet.send(&ToParent::Object(call::ToParent::Release(releases))).is_err() {
                 // A parent that is gone has let go of everything already.
                 self.releases().close();
             }
         }
+    }
+
+    fn take_releases(&self, batch: &mut Vec<Release>) -> bool {
+        if !self.has_releases.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut releases = self.releases();
+        let taken = releases.take(batch);
+        self.has_releases.store(releases.pending().next().is_some(), Ordering::Release);
+        taken
     }
 
     pub(crate) fn post(&self, task: Task) -> Result<(), LoopEnded> {
@@ -159,7 +175,13 @@ impl Lanes {
     }
 
     fn push(&self, posted: Posted) -> Result<(), LoopEnded> {
-        self.tasks().as_mut().ok_or(LoopEnded)?.push_back(posted);
+        let mut tasks = self.tasks();
+        let some = tasks.as_mut().ok_or(LoopEnded)?;
+        if posted.is_function {
+            self.functions.fetch_add(1, Ordering::Release);
+        }
+        some.push_back(posted);
+        drop(tasks);
         self.waker.wake();
         Ok(())
     }
@@ -178,15 +200,31 @@ impl Lanes {
     }
 
     pub(crate) fn next_task(&self) -> Option<Task> {
-        self.tasks().as_mut()?.pop_front().map(|posted| posted.task)
+        let posted = self.tasks().as_mut()?.pop_front()?;
+        Some(self.taken(posted))
+    }
+
+    fn taken(&self, posted: Posted) -> Task {
+        if posted.is_function {
+            self.functions.fetch_sub(1, Ordering::Release);
+        }
+        posted.task
+    }
+
+    /// Whether there is a task that somebody waits for.
+    pub(crate) fn has_functions(&self) -> bool {
+        self.functions.load(Ordering::Acquire) > 0
     }
 
     /// The next task that somebody waits for.
     pub(crate) fn next_function(&self) -> Option<Task> {
+        if !self.has_functions() {
+            return None;
+        }
         let mut tasks = self.tasks();
         let tasks = tasks.as_mut()?;
         let index = tasks.iter().position(|posted| posted.is_function)?;
-        tasks.remove(index).map(|posted| posted.task)
+        tasks.remove(index).map(|posted| self.taken(posted))
     }
 
     /// Takes no more tasks, and gives those that nobody will run.
@@ -196,6 +234,7 @@ impl Lanes {
         // The parent lets go of everything by itself.
         self.releases().close();
         let tasks = self.tasks().take()?;
+        self.functions.store(0, Ordering::Release);
         Some(tasks.into_iter().map(|posted| posted.task).collect())
     }
 
@@ -370,15 +409,18 @@ impl Caller for Lanes {
         within: Duration,
         take: &mut dyn FnMut(Outcome<'_>),
     ) -> Result<(), CallFailure> {
-        let deadline = limits::deadline(Instant::now(), within);
         let id = self.next_call();
-        let core = Core::of_this_thread(self);
-        let during = core.as_ref().and_then(|core| core.nesting.invocation());
-        let message = ToParent::Object(call::ToParent::Call(Call { id, during, request }));
-        if let Some(core) = core {
-            self.send(&message).map_err(failure)?;
-            return core.wait_for_return(id, deadline, take);
+        if let Some(core) = Core::of_this_thread(self) {
+            let during = core.nesting.invocation();
+            let sent = match ShortCall::new(id, during, &request) {
+                Some(call) => self.send(&call),
+                None => self.send(&ToParent::Object(call::ToParent::Call(Call { id, during, request }))),
+            };
+            sent.map_err(failure)?;
+            return core.wait_for_return(id, within, take);
         }
+        let deadline = limits::deadline(Instant::now(), within);
+        let message = ToParent::Object(call::ToParent::Call(Call { id, during: None, request }));
         let long = is_long(&message);
         if long && !self.take_long(id, deadline) {
             return Err(CallFailure::Busy);
@@ -393,7 +435,10 @@ impl Caller for Lanes {
     }
 
     fn release(&self, release: Release) {
-        let due = self.releases().add(release);
+        let mut releases = self.releases();
+        let due = releases.add(release);
+        self.has_releases.store(true, Ordering::Release);
+        drop(releases);
         match due {
             Due::Later => {}
             Due::Now => self.send_releases(&mut self.main_outlet()),

@@ -68,6 +68,8 @@ pub(crate) struct Connection {
     service: OnceLock<Arc<dyn Service>>,
     /// Whether the child has been welcomed, so that calls may come.
     running: AtomicBool,
+    /// Whether the child has said its last word on the main lane.
+    heard_all: AtomicBool,
     pulse: Pulse,
     /// The kind of the last message that was handled.
     last: Mutex<Option<&'static str>>,
@@ -108,6 +110,7 @@ impl Connection {
             stdin: Mutex::default(),
             service: OnceLock::new(),
             running: AtomicBool::new(false),
+            heard_all: AtomicBool::new(false),
             pulse: Pulse::default(),
             last: Mutex::default(),
             ending: Ending::default(),
@@ -182,6 +185,16 @@ impl Connection {
 
     pub(crate) fn is_running(&self) -> bool {
         self.running.load(Ordering::Acquire)
+    }
+
+    /// Whether a call of the loop thread is served by the thread that receives it, and nobody else has to know of it.
+    pub(crate) fn serves_at_once(&self) -> bool {
+        self.is_running() && self.pump.is_none() && !self.heard_all.load(Ordering::Acquire) && !log::is_on()
+    }
+
+    /// The child has said its last word on the main lane.
+    pub(crate) fn hear_no_more(&self) {
+        self.heard_all.store(true, Ordering::Release);
     }
 
     /// Does something with the session.

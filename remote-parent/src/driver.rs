@@ -1,16 +1,16 @@
 use std::iter;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
-use remote_protocol::call;
+use remote_protocol::call::{self, ShortCall};
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::event::Arrived;
 use remote_protocol::id::FrameId;
 use remote_protocol::message::{Event, Target, ToParent};
+use remote_protocol::record::Message;
 use remote_protocol::state::Violation;
-use remote_protocol::state::parent::Received;
+use remote_protocol::state::parent::{Received, Session};
 
 use crate::connection::reading::{ForDriver, Turn};
 use crate::connection::{Connection, Local};
@@ -81,25 +81,26 @@ impl Driver {
     /// Handles what arrives, until the link is closed.
     fn handle_all(&self) -> Result<(), Violation> {
         let reading = &self.connection().reading;
+        let mut answer = MainAnswer(Arc::clone(self.connection()));
+        let mut handled = None;
         loop {
             self.run_local();
-            let next = match reading.next(false) {
+            let next = match reading.next(false, handled.take()) {
                 ForDriver::Nothing => {
                     self.connection().rest();
-                    reading.next(true)
+                    reading.next(true, None)
                 }
                 next => next,
             };
             match next {
-                ForDriver::Turn(turn) => {
-                    if self.read(turn)?.is_break() {
-                        return Ok(());
-                    }
-                }
+                ForDriver::Turn(turn) => match self.read(turn, &mut answer)? {
+                    ControlFlow::Continue(message) => handled = message,
+                    ControlFlow::Break(()) => return Ok(()),
+                },
                 ForDriver::Deferred(message) => {
                     self.run_local();
                     self.handle(ToParent::decode(&message)?)?;
-                    reading.recycle(message);
+                    handled = Some(message);
                 }
                 ForDriver::Call(call) => {
                     self.run_local();
@@ -111,21 +112,33 @@ impl Driver {
         }
     }
 
-    /// Reads the next message, and handles it if it is for this thread. Breaks at the end of the link.
-    fn read(&self, mut turn: Turn<'_>) -> Result<ControlFlow<()>, Violation> {
-        let next = match turn.next(Some(Instant::now())) {
-            Err(Pause::TimedOut) => {
+    /// Reads the next message, and handles it if it is for this thread; gives it back. Breaks at the end of the link.
+    fn read(&self, mut turn: Turn<'_>, answer: &mut MainAnswer) -> Result<ControlFlow<(), Option<Message>>, Violation> {
+        let next = match turn.now() {
+            None => {
                 self.connection().rest();
-                turn.next(None)
+                let next = turn.next(None);
+                self.connection().with_session(Session::attend);
+                next
             }
-            next => next,
+            Some(next) => next,
         };
         let message = match next {
             Ok(message) => message,
-            Err(Pause::Woken | Pause::TimedOut) => return Ok(ControlFlow::Continue(())),
+            Err(Pause::Woken | Pause::TimedOut) => return Ok(ControlFlow::Continue(None)),
             Err(Pause::Closed) => return Ok(ControlFlow::Break(())),
             Err(Pause::Violation(violation)) => return Err(violation),
         };
+        if let Some(call) = ShortCall::read(&message)
+            && self.connection().serves_at_once()
+        {
+            // The session has nothing to say about it, and no other thread waits for it.
+            drop(turn);
+            self.run_local();
+            lane::handle(self.connection(), call::ToParent::Call(call.into()), answer)?;
+            self.connection().handled_message(CALL);
+            return Ok(ControlFlow::Continue(Some(message)));
+        }
         let decoded = ToParent::decode(&message)?;
         log::received(self.process.id(), &decoded, message.len());
         let sorted = self.connection().sort(decoded, message.len())?;
@@ -136,13 +149,15 @@ impl Driver {
             self.run_local();
             self.handle(decoded)?;
         }
-        self.connection().reading.recycle(message);
-        Ok(ControlFlow::Continue(()))
+        Ok(ControlFlow::Continue(Some(message)))
     }
 
     fn handle(&self, message: ToParent<'_>) -> Result<(), Violation> {
         let connection = self.connection();
         let kind = message.kind();
+        if message == ToParent::Bye {
+            connection.hear_no_more();
+        }
         match connection.with_session(|session| session.receive(message))? {
             Received::Event(event) => match self.hub().pump() {
                 None => {
@@ -173,7 +188,9 @@ impl Driver {
                     self.tell(move |driver| driver.hub().forget_unloaded(&loader));
                 }
             }
-            Received::Object(message) => lane::receive(connection, message, &MainAnswer(Arc::clone(connection)))?,
+            Received::Object(message) => {
+                lane::receive(connection, message, &mut MainAnswer(Arc::clone(connection)))?;
+            }
             Received::Trouble { loader, trouble } => {
                 let error = ProcessError::Child(trouble);
                 match self.hub().loader(loader) {
@@ -339,6 +356,9 @@ impl Driver {
         }
     }
 }
+
+/// The [kind](ToParent::kind) of a call.
+const CALL: &str = "Call";
 
 /// Runs code of the application where what it returns does not matter. Listeners are contained one by one; what is left are destructors,
 /// of listeners that are gone for example.

@@ -34,7 +34,7 @@ pub(crate) fn serve(connection: Arc<Connection>, id: LaneId, lane: Lane) {
 fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Violation> {
     let mut inlet = Inlet::new(lane.rx, connection.lane_budget.clone());
     let outlet = Outlet::new(lane.tx, connection.limits().max_message_bytes());
-    let answer = LaneAnswer { process: connection.id(), outlet: Arc::new(Mutex::new(outlet)) };
+    let mut answer = LaneAnswer { process: connection.id(), outlet: Arc::new(Mutex::new(outlet)) };
     loop {
         let message = match inlet.next(None) {
             Ok(message) => message,
@@ -46,7 +46,7 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
         log::received(connection.id(), &decoded, message.len());
         match decoded {
             ToParent::Object(call @ call::ToParent::Call(_)) if connection.is_running() => {
-                receive(connection, call, &answer)?;
+                receive(connection, call, &mut answer)?;
             }
             message => return Err(Violation::WrongLane { message: message.kind(), lane: id }),
         }
@@ -58,9 +58,9 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
 pub(crate) fn receive(
     connection: &Arc<Connection>,
     message: call::ToParent<'_>,
-    answer: &(impl Answer + Clone + Send + 'static),
+    answer: &mut (impl Answer + Clone + Send + 'static),
 ) -> Result<(), Violation> {
-    let Some(pump) = connection.pump() else { return handle(connection, message, &mut answer.clone()) };
+    let Some(pump) = connection.pump() else { return handle(connection, message, answer) };
     let on_pump = Arc::clone(connection);
     match message.into_owned() {
         call::ToParent::Call(call) => {
@@ -92,7 +92,11 @@ pub(crate) fn handle_alone(connection: &Connection, message: call::ToParent<'_>,
 }
 
 /// Hands a message about objects to what serves them.
-fn handle(connection: &Connection, message: call::ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Violation> {
+pub(crate) fn handle(
+    connection: &Connection,
+    message: call::ToParent<'_>,
+    answer: &mut dyn Answer,
+) -> Result<(), Violation> {
     match (connection.service(), message) {
         (Some(service), message) => {
             let releases = matches!(message, call::ToParent::Release(_));

@@ -17,6 +17,11 @@ mod text;
 
 use text::text;
 
+/// Whether there is a log.
+pub(crate) fn is_on() -> bool {
+    *DETAIL > Detail::Nothing
+}
+
 /// A message is about to be sent to a process.
 pub(crate) fn sent(process: ProcessId, message: &ToChild<'_>, bytes: usize) {
     if *DETAIL > Detail::Nothing {

@@ -113,18 +113,46 @@ impl Inlet {
     /// [`Pause`] when there is no message.
     pub fn next(&mut self, deadline: Option<Instant>) -> Result<Message, Pause> {
         loop {
-            match self.rx.recv(&mut self.record, deadline) {
-                Received::Record => {}
-                Received::Woken => return Err(Pause::Woken),
-                Received::TimedOut => return Err(Pause::TimedOut),
-                Received::Closed(Closure::Ended) => return Err(Pause::Closed),
-                Received::Closed(closure) => return Err(Pause::Violation(Violation::Link(closure))),
+            let received = self.rx.recv(&mut self.record, deadline);
+            if let Some(next) = self.take(received) {
+                return next;
             }
-            match self.joiner.join(&mut self.record) {
-                Ok(None) => {}
-                Ok(Some(message)) => return Ok(message),
-                Err(error) => return Err(Pause::Violation(error.into())),
+        }
+    }
+
+    /// What [`next`](Self::next) gives without waiting; `None` where it would wait.
+    pub fn now(&mut self) -> Option<Result<Message, Pause>> {
+        loop {
+            let received = self.rx.recv_now(&mut self.record)?;
+            if let Some(next) = self.take(received) {
+                return Some(next);
             }
+        }
+    }
+
+    /// What [`next`](Self::next) gives in a moment, if that can be had for so little as [`recv_soon`](Receive::recv_soon) says; `None` else.
+    pub fn soon(&mut self) -> Option<Result<Message, Pause>> {
+        loop {
+            let received = self.rx.recv_soon(&mut self.record)?;
+            if let Some(next) = self.take(received) {
+                return Some(next);
+            }
+        }
+    }
+
+    /// `None` where it is the piece of a message.
+    #[inline]
+    fn take(&mut self, received: Received) -> Option<Result<Message, Pause>> {
+        match received {
+            Received::Record => match self.joiner.join(&mut self.record) {
+                Ok(None) => None,
+                Ok(Some(message)) => Some(Ok(message)),
+                Err(error) => Some(Err(Pause::Violation(error.into()))),
+            },
+            Received::Woken => Some(Err(Pause::Woken)),
+            Received::TimedOut => Some(Err(Pause::TimedOut)),
+            Received::Closed(Closure::Ended) => Some(Err(Pause::Closed)),
+            Received::Closed(closure) => Some(Err(Pause::Violation(Violation::Link(closure)))),
         }
     }
 

@@ -136,6 +136,20 @@ pub trait Receive: Send {
     /// Until a record, a wake-up, the end of the link or `deadline`; without a deadline for as long as it takes.
     fn recv(&mut self, record: &mut Vec<u8>, deadline: Option<Instant>) -> Received;
 
+    /// What [`recv`](Self::recv) gives without waiting; `None` where it would wait.
+    fn recv_now(&mut self, record: &mut Vec<u8>) -> Option<Received> {
+        match self.recv(record, Some(Instant::now())) {
+            Received::TimedOut => None,
+            received => Some(received),
+        }
+    }
+
+    /// What [`recv`](Self::recv) gives within the moment that an answer takes which comes at once, if that can be had without asking the
+    /// system or the clock; `None` else. Only worth calling before a `recv`.
+    fn recv_soon(&mut self, _record: &mut Vec<u8>) -> Option<Received> {
+        None
+    }
+
     /// What other threads wake a waiting [`recv`](Self::recv) with.
     fn waker(&self) -> Waker;
 }

@@ -112,9 +112,12 @@ impl Reading {
         drop(inlet);
     }
 
-    /// What there is for the driver; it waits for that if it `may_wait`.
-    pub(crate) fn next(&self, may_wait: bool) -> ForDriver<'_> {
+    /// What there is for the driver; it waits for that if it `may_wait`. The memory of a message that it has `handled` is used again.
+    pub(crate) fn next(&self, may_wait: bool, handled: Option<Message>) -> ForDriver<'_> {
         let mut state = lock(&self.state);
+        if let (Some(message), Some(inlet)) = (handled, &mut state.inlet) {
+            inlet.recycle(message);
+        }
         loop {
             if std::mem::take(&mut state.woken) {
                 self.hand_on(&state);
@@ -144,13 +147,6 @@ impl Reading {
             state.driver_sleeps = true;
             state = self.driver.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.driver_sleeps = false;
-        }
-    }
-
-    /// Takes the memory of a message back.
-    pub(crate) fn recycle(&self, message: Message) {
-        if let Some(inlet) = &mut lock(&self.state).inlet {
-            inlet.recycle(message);
         }
     }
 
@@ -333,6 +329,11 @@ impl Turn<'_> {
     /// Waits for the next message, as [`Inlet::next`] does.
     pub(crate) fn next(&mut self, deadline: Option<Instant>) -> Result<Message, Pause> {
         self.inlet.as_mut().map_or(Err(Pause::Closed), |inlet| inlet.next(deadline))
+    }
+
+    /// The next message, if there is one, as [`Inlet::now`] gives it.
+    pub(crate) fn now(&mut self) -> Option<Result<Message, Pause>> {
+        self.inlet.as_mut().map_or(Some(Err(Pause::Closed)), Inlet::now)
     }
 
     /// Keeps a message for the driver.

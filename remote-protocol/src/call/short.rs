@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 
 use super::{Call, Outcome, Request, Return, Selector};
-use crate::codec::CowBytes;
-use crate::id::{CallId, LentId};
-use crate::message::{ToChild, ToParent};
+use crate::codec::{CowBytes, EncodeError};
+use crate::id::{CallId, InvocationId, LentId};
+use crate::message::{Message, ToChild, ToParent};
 use crate::payload::{Fingerprint, Payload};
 
 /// A call of a typed method, made outside of functions, whose arguments refer to nothing and have fewer than 128 bytes.
@@ -29,12 +29,22 @@ impl<'a> ShortCall<'a> {
     #[inline]
     #[must_use]
     pub fn of(message: &'a ToParent<'_>) -> Option<Self> {
-        let ToParent::Object(super::ToParent::Call(Call { id, during: None, request })) = message else { return None };
-        let Request::Method { object, method: Selector::Typed(method), arguments } = request else { return None };
-        if !is_short(arguments) {
-            return None;
+        let ToParent::Object(super::ToParent::Call(Call { id, during, request })) = message else { return None };
+        Self::new(*id, *during, request)
+    }
+
+    /// The call that asks for this, if it is a short one.
+    #[inline]
+    #[must_use]
+    pub fn new(id: CallId, during: Option<InvocationId>, request: &'a Request<'_>) -> Option<Self> {
+        match request {
+            Request::Method { object, method: Selector::Typed(method), arguments }
+                if during.is_none() && is_short(arguments) =>
+            {
+                Some(Self { id, object: *object, method: *method, arguments: &arguments.bytes.0 })
+            }
+            _ => None,
         }
-        Some(Self { id: *id, object: *object, method: *method, arguments: &arguments.bytes.0 })
     }
 
     /// Appends the encoding of the message.
@@ -116,12 +126,27 @@ impl<'a> ShortCall<'a> {
     }
 }
 
-impl<'a> From<ShortCall<'a>> for ToParent<'a> {
+impl Message for ShortCall<'_> {
+    #[inline]
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.write(buffer);
+        Ok(())
+    }
+}
+
+impl<'a> From<ShortCall<'a>> for Call<'a> {
     #[inline]
     fn from(call: ShortCall<'a>) -> Self {
         let ShortCall { id, object, method, arguments } = call;
         let request = Request::Method { object, method: Selector::Typed(method), arguments: payload(arguments) };
-        Self::Object(super::ToParent::Call(Call { id, during: None, request }))
+        Self { id, during: None, request }
+    }
+}
+
+impl<'a> From<ShortCall<'a>> for ToParent<'a> {
+    #[inline]
+    fn from(call: ShortCall<'a>) -> Self {
+        Self::Object(super::ToParent::Call(call.into()))
     }
 }
 
@@ -223,7 +248,6 @@ mod tests {
 
     use super::*;
     use crate::codec;
-    use crate::id::InvocationId;
     use crate::payload::Reference;
 
     fn call(object: LentId, arguments: Payload<'_>, during: Option<InvocationId>) -> ToParent<'_> {

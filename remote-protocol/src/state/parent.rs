@@ -259,6 +259,11 @@ impl Session {
         }
     }
 
+    /// The thread that receives is awake: it says itself what is let go of.
+    pub const fn attend(&mut self) {
+        self.releases.attend();
+    }
+
     /// What gives callbacks back, to be sent before anything else. `None` when there is nothing, or the child has enough of them.
     pub fn releases(&mut self) -> Option<ToChild<'_>> {
         let taken = self.releases.take(&mut self.batch);

@@ -89,10 +89,10 @@ fn a_thread_that_waits_reads_while_the_driver_is_busy_and_keeps_what_is_the_driv
     }
     assert_eq!(calls, 1);
     for loader in [1, 2] {
-        let ForDriver::Deferred(message) = stage.reading.next(false) else { panic!("it was kept") };
+        let ForDriver::Deferred(message) = stage.reading.next(false, None) else { panic!("it was kept") };
         assert_eq!(codec::decode::<ToParent<'_>>(&message), Ok(unloaded(loader)));
     }
-    assert!(matches!(stage.reading.next(false), ForDriver::Turn(_)));
+    assert!(matches!(stage.reading.next(false, None), ForDriver::Turn(_)));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn one_reads_at_a_time_and_hands_on_to_another() {
     let stage = Stage::new(1 << 20);
     let ids = [stage.reading.begin().unwrap(), stage.reading.begin().unwrap()];
     let ForWaiter::Turn(turn) = stage.reading.next_for(ids[0], soon()) else { panic!("nobody else reads") };
-    assert!(matches!(stage.reading.next(false), ForDriver::Nothing));
+    assert!(matches!(stage.reading.next(false, None), ForDriver::Nothing));
     stage.say(&result(ids[1]));
     stage.say(&unloaded(1));
     stage.say(&result(ids[0]));
@@ -117,7 +117,7 @@ fn one_reads_at_a_time_and_hands_on_to_another() {
         });
         let driver = scope.spawn(move || {
             loop {
-                match reading.next(true) {
+                match reading.next(true, None) {
                     ForDriver::Deferred(message) => break message.to_vec(),
                     ForDriver::Turn(turn) => stage.read(turn).unwrap(),
                     _ => {}
@@ -164,9 +164,9 @@ fn a_process_that_goes_on_calling_holds_nobody_up_beyond_the_deadline() {
     assert!(matches!(stage.reading.next_for(id, soon()), ForWaiter::Call(_)));
     assert!(matches!(stage.reading.next_for(id, Instant::now()), ForWaiter::TimedOut));
     for _ in 0..2 {
-        assert!(matches!(stage.reading.next(false), ForDriver::Call(Call { during, .. }) if during == Some(id)));
+        assert!(matches!(stage.reading.next(false, None), ForDriver::Call(Call { during, .. }) if during == Some(id)));
     }
-    assert!(matches!(stage.reading.next(false), ForDriver::Turn(_)));
+    assert!(matches!(stage.reading.next(false, None), ForDriver::Turn(_)));
     assert_eq!(stage.reading.state.lock().unwrap().deferred_cost, 0);
 }
 
@@ -178,7 +178,7 @@ fn a_call_that_its_function_did_not_wait_for_is_the_drivers() {
     assert!(matches!(stage.reading.sort(result(id), 1), Ok(Sorted::Result(_))));
     assert!(stage.reading.answer(id, Box::new(())).is_none());
     assert!(matches!(stage.reading.next_for(id, soon()), ForWaiter::Outcome(_)));
-    assert!(matches!(stage.reading.next(false), ForDriver::Call(_)));
+    assert!(matches!(stage.reading.next(false, None), ForDriver::Call(_)));
     assert_eq!(stage.reading.state.lock().unwrap().deferred_cost, 0);
 }
 
@@ -202,7 +202,7 @@ fn everybody_is_told_of_the_end() {
     std::thread::scope(|scope| {
         let ForWaiter::Turn(turn) = stage.reading.next_for(ids[0], soon()) else { panic!("nobody else reads") };
         let other = scope.spawn(|| matches!(stage.reading.next_for(ids[1], soon()), ForWaiter::Closed));
-        let driver = scope.spawn(|| matches!(stage.reading.next(true), ForDriver::Closed));
+        let driver = scope.spawn(|| matches!(stage.reading.next(true, None), ForDriver::Closed));
         turn.close();
         assert!(other.join().unwrap() && driver.join().unwrap());
     });

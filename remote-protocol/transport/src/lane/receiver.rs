@@ -76,6 +76,24 @@ impl LaneReceiver {
         }
     }
 
+    /// What there is now.
+    #[inline]
+    fn receive(&mut self, record: &mut Vec<u8>) -> Option<Received> {
+        let signal = self.state.signal();
+        if signal.take_woken() {
+            return Some(Received::Woken);
+        }
+        // Closed first: what arrived before is seen then.
+        let is_closed = signal.is_closed();
+        if is_closed && !self.may_take_more() {
+            return Some(Received::Closed(self.end.shared.closure()));
+        }
+        if self.pop(record) {
+            return Some(Received::Record);
+        }
+        is_closed.then(|| Received::Closed(self.end.shared.closure()))
+    }
+
     /// The link is closed: whether what is left may still be taken.
     #[cold]
     fn may_take_more(&mut self) -> bool {
@@ -130,6 +148,13 @@ impl LaneReceiver {
         true
     }
 
+    /// Looks for a moment, if that may be worth it. Gives whether there may be something.
+    #[inline]
+    fn look(&mut self) -> bool {
+        self.consumer.rest();
+        cpu::is_elsewhere(self.peer) && self.patience.stays_awake() && (0..LOOKS).any(|_| self.is_ready())
+    }
+
     /// Looks until there is something, or `until`.
     fn spin(&mut self, until: Instant) -> bool {
         loop {
@@ -173,23 +198,27 @@ impl Receive for LaneReceiver {
     /// A wake-up comes before records, as in [`Inbox`](crate::inbox::Inbox).
     fn recv(&mut self, record: &mut Vec<u8>, deadline: Option<Instant>) -> Received {
         loop {
-            let signal = self.state.signal();
-            if signal.take_woken() {
-                return Received::Woken;
-            }
-            // Closed first: what arrived before is seen then.
-            let is_closed = signal.is_closed();
-            if is_closed && !self.may_take_more() {
-                return Received::Closed(self.end.shared.closure());
-            }
-            if self.pop(record) {
-                return Received::Record;
-            }
-            if is_closed {
-                return Received::Closed(self.end.shared.closure());
+            if let Some(received) = self.receive(record) {
+                return received;
             }
             if !self.wait(deadline) {
                 return Received::TimedOut;
+            }
+        }
+    }
+
+    /// The moment of looking that comes before every wait.
+    fn recv_now(&mut self, record: &mut Vec<u8>) -> Option<Received> {
+        self.recv_soon(record)
+    }
+
+    fn recv_soon(&mut self, record: &mut Vec<u8>) -> Option<Received> {
+        loop {
+            if let Some(received) = self.receive(record) {
+                return Some(received);
+            }
+            if !self.look() {
+                return None;
             }
         }
     }

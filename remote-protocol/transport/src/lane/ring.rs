@@ -375,6 +375,12 @@ const fn tag_of(header: u64) -> u16 {
 #[inline]
 fn copy_out<W: Word>(words: &[W], length: usize, record: &mut Vec<u8>) {
     record.clear();
+    if words.len() <= FEW_WORDS {
+        record.reserve(FEW_WORDS * WORD_BYTES);
+        words.iter().for_each(|word| record.extend_from_slice(&word.load().to_le_bytes()));
+        record.truncate(length);
+        return;
+    }
     let mut left = length;
     for words in words.chunks(BLOCK_WORDS) {
         let mut block = [[0; WORD_BYTES]; BLOCK_WORDS];
@@ -387,6 +393,9 @@ fn copy_out<W: Word>(words: &[W], length: usize, record: &mut Vec<u8>) {
         left -= bytes.len();
     }
 }
+
+/// So few words are copied out one by one.
+const FEW_WORDS: usize = 8;
 
 /// How many words are copied out at a time: small records in one go, and no more on the stack than is soon used.
 const BLOCK_WORDS: usize = 16;
