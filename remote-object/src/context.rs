@@ -443,7 +443,7 @@ impl Callbacks for Closures {
                     // What it refers to is kept until now: its release goes behind it.
                     drop(kept);
                     sent.map_err(|error| {
-                        scope::undo(&receiver, lent);
+                        scope::undo(receiver.as_ref(), lent);
                         error.to_string()
                     })
                 };

@@ -15,7 +15,7 @@ use crate::object::{Exported, Object, address, by_interface};
 use crate::promise::Promise;
 use crate::proxy;
 use crate::remote::Remote;
-use crate::scope::{self, Arrival, Receiver};
+use crate::scope::{self, Arrival, Holds, Receiver};
 
 /// An object of the parent, used by the names of its members, with values of whatever types they are.
 ///
@@ -113,12 +113,14 @@ impl RemoteObject {
                 let method = name.to_owned();
                 here(&**object, selector, name, &arguments, move |value| result(value, &method))
             }
-            Place::There(held) => match proxy::start(held, selector, Encoding::Dynamic, name, &arguments) {
-                Ok(started) => Promise::of_call(started, |started, answered| {
-                    read(started.name(), answered.outcome, answered.arrivals)
-                }),
-                Err(error) => Promise::ready(Err(error)),
-            },
+            Place::There(held) => {
+                match proxy::start(held, selector, Encoding::Dynamic, name, Holds::Handles, &arguments) {
+                    Ok(started) => Promise::of_call(started, |started, answered| {
+                        read(started.name(), answered.outcome, answered.arrivals)
+                    }),
+                    Err(error) => Promise::ready(Err(error)),
+                }
+            }
         }
     }
 
@@ -201,10 +203,12 @@ impl RemoteObject {
         let label = if name.is_empty() { self.interface() } else { name };
         match &self.place {
             Place::Here(object) => result(here(&**object, selector, label, arguments, Ok).wait()?, label),
-            Place::There(held) => proxy::request(held, selector, Encoding::Dynamic, label, arguments, |outcome| {
-                let (outcome, arrivals) = held.calling.receive(outcome);
-                read(label, outcome, arrivals)
-            })?,
+            Place::There(held) => {
+                proxy::request(held, selector, Encoding::Dynamic, label, Holds::Handles, arguments, |outcome| {
+                    let (outcome, arrivals) = held.calling.receive(outcome);
+                    read(label, outcome, arrivals)
+                })?
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use crate::leaks::Via;
 use crate::members::{self, Members};
 use crate::promise::{Cancellation, Parts, Promise, Reply};
 use crate::returns::{Returns, Run};
-use crate::scope::{self, Arrival, Receiver, Sending, copied};
+use crate::scope::{self, Arrival, Holds, Receiver, Sending, copied};
 use crate::serving::{Begun, Room, Serving, respond};
 
 /// A call of an object of this process, to be served once. For generated code.
@@ -302,9 +302,9 @@ impl Way<'_> {
                 return reply(made.unwrap_or_else(|panic| Err(panicked(panic))).map_err(failed));
             }
         };
-        let receiver = Receiver::Child(Arc::clone(serving), called.via.clone());
+        let receiver = || Receiver::Child(Arc::clone(serving), called.via.clone());
         let sent = contain(|| {
-            scope::encode(receiver, called.form, value, |bytes, sending| {
+            scope::encode_as(Holds::of::<T>(), receiver, called.form, value, |bytes, sending| {
                 let Sending { receiver, references, kept: _kept, .. } = sending;
                 let lent = copied(&references);
                 let payload = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references };
@@ -313,7 +313,7 @@ impl Way<'_> {
                     Some(report) => Outcome::Failed { report: Box::new(report), error: payload },
                 };
                 let sent = answer.send(Return { call, outcome });
-                sent.inspect_err(|_| scope::undo(&receiver, lent))
+                sent.inspect_err(|_| scope::undo(receiver.as_ref(), lent))
             })
         });
         let reason = match sent {

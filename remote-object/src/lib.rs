@@ -143,4 +143,5 @@ pub mod __private {
     pub use crate::object::Upcast;
     pub use crate::proxy::{Proxy, TypedProxy, call};
     pub use crate::returns::{Returns, returns};
+    pub use crate::scope::Holds;
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::calling::{HeldProxy, RequestFailure, Started};
 use crate::interface::{Interface, Method};
 use crate::returns::Returns;
-use crate::scope::{self, Arrival, Receiver, Sending, copied};
+use crate::scope::{self, Arrival, Holds, Receiver, Sending, copied};
 
 /// What a typed proxy calls with. For generated code.
 pub struct Proxy {
@@ -58,15 +58,16 @@ pub fn call<I: ?Sized, A: Serialize, R>(
     proxy: &TypedProxy<I>,
     method: &'static Method,
     returns: Returns<R>,
+    holds: Holds,
     arguments: &A,
 ) -> R {
     let held = &proxy.proxy.held;
     let selector = Selector::Typed(Fingerprint(method.fingerprint));
     let called = match returns.promise {
-        Some(promise) => start(held, selector, Encoding::Typed, method.name, arguments).map(promise),
+        Some(promise) => start(held, selector, Encoding::Typed, method.name, holds, arguments).map(promise),
         None => {
             let take = |outcome: Outcome<'_>| (returns.read)(&held.calling, method, outcome);
-            request(held, selector, Encoding::Typed, method.name, arguments, take)
+            request(held, selector, Encoding::Typed, method.name, holds, arguments, take)
         }
     };
     called.unwrap_or_else(|error| (returns.failed)(error))
@@ -78,10 +79,11 @@ pub(crate) fn request<A: Serialize, R>(
     selector: Selector<'_>,
     form: Encoding,
     name: &str,
+    holds: Holds,
     arguments: &A,
     take: impl FnOnce(Outcome<'_>) -> R,
 ) -> Result<R, CallError> {
-    send(held, selector, form, name, arguments, |request, kept| {
+    send(held, selector, form, name, holds, arguments, |request, kept| {
         let kept = || {
             let object = Arrival::Proxy(Arc::clone(held));
             kept.into_iter().chain([object]).collect()
@@ -96,9 +98,10 @@ pub(crate) fn start<A: Serialize>(
     selector: Selector<'_>,
     form: Encoding,
     name: &str,
+    holds: Holds,
     arguments: &A,
 ) -> Result<Arc<Started>, CallError> {
-    send(held, selector, form, name, arguments, |request, _kept| held.calling.start(request, name))
+    send(held, selector, form, name, holds, arguments, |request, _kept| held.calling.start(request, name))
 }
 
 /// Has `send` send a request to an object, with what it refers to. What was not sent is not lent.
@@ -107,11 +110,12 @@ fn send<A: Serialize, R>(
     selector: Selector<'_>,
     form: Encoding,
     name: &str,
+    holds: Holds,
     arguments: &A,
     send: impl FnOnce(Request<'_>, Vec<Arrival>) -> Result<R, RequestFailure>,
 ) -> Result<R, CallError> {
-    let receiver = Receiver::Parent(Arc::clone(&held.calling));
-    let called = scope::encode(receiver, form, arguments, |bytes, sending| {
+    let receiver = || Receiver::Parent(Arc::clone(&held.calling));
+    let called = scope::encode_as(holds, receiver, form, arguments, |bytes, sending| {
         let Sending { receiver, references, kept, .. } = sending;
         let lent = copied(&references);
         let request = Request::Method {
@@ -121,7 +125,7 @@ fn send<A: Serialize, R>(
         };
         send(request, kept).map_err(|failure| {
             if !failure.sent {
-                scope::undo(&receiver, lent);
+                scope::undo(receiver.as_ref(), lent);
             }
             failure.error
         })

@@ -55,8 +55,8 @@ pub(crate) enum Arrival {
 
 /// References that are about to be sent, and what they stand for here.
 pub(crate) struct Sending {
-    /// Whom they are sent to.
-    pub(crate) receiver: Receiver,
+    /// Whom they are sent to; `None` where there are none.
+    pub(crate) receiver: Option<Receiver>,
     pub(crate) references: Vec<Reference<'static>>,
     /// Kept until the receiver is known to have the message.
     pub(crate) kept: Vec<Arrival>,
@@ -87,7 +87,7 @@ impl Drop for Outgoing {
     fn drop(&mut self) {
         // Its references are taken back before anything of it is dropped.
         if let Some(Sending { receiver, references, kept, .. }) = self.sending.get_mut().take() {
-            undo(&receiver, references);
+            undo(receiver.as_ref(), references);
             drop(kept);
         }
     }
@@ -109,8 +109,56 @@ pub(crate) fn encode<T: Serialize + ?Sized, R>(
     value: &T,
     send: impl FnOnce(&[u8], Sending) -> R,
 ) -> Result<R, String> {
+    encode_as(Holds::Handles, || receiver, form, value, send)
+}
+
+/// What a value may hold, as far as its type tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Nothing that has a destructor, as every handle has.
+    Nothing,
+    /// Perhaps a handle.
+    Handles,
+}
+
+impl Holds {
+    /// What values of this type may hold themselves.
+    #[must_use]
+    pub const fn of<T>() -> Self {
+        if std::mem::needs_drop::<T>() { Self::Handles } else { Self::Nothing }
+    }
+
+    /// What both hold together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, Self::Nothing) => Self::Nothing,
+            _ => Self::Handles,
+        }
+    }
+}
+
+/// [`encode`] for a value of which it is known what it `holds`.
+///
+/// One that holds nothing is written without a scope. If it refers to something all the same, by a `Serialize` of its own, that is an
+/// error then, and it is written again with one.
+#[inline]
+pub(crate) fn encode_as<T: Serialize + ?Sized, R>(
+    holds: Holds,
+    receiver: impl FnOnce() -> Receiver,
+    form: Encoding,
+    value: &T,
+    send: impl FnOnce(&[u8], Sending) -> R,
+) -> Result<R, String> {
     let mut buffer = BUFFER.take();
     buffer.clear();
+    let is_plain = holds == Holds::Nothing && form == Encoding::Typed && !SCOPE.is_set();
+    if is_plain && codec::encode(value, &mut buffer).is_ok() {
+        let result = send(&buffer, Sending { receiver: None, references: Vec::new(), kept: Vec::new(), copied: 0 });
+        keep(buffer);
+        return Ok(result);
+    }
+    let receiver = receiver();
     let encoded = sending(receiver, form, || match form {
         Encoding::Typed => codec::encode(value, &mut buffer).map_err(|error| error.to_string()),
         Encoding::Dynamic => {
@@ -119,10 +167,16 @@ pub(crate) fn encode<T: Serialize + ?Sized, R>(
         }
     });
     let result = encoded.map(|((), sending)| send(&buffer, sending));
+    keep(buffer);
+    result
+}
+
+/// Keeps a buffer for the next payload.
+#[inline]
+fn keep(buffer: Vec<u8>) {
     if buffer.capacity() <= KEPT_BYTES {
         BUFFER.set(buffer);
     }
-    result
 }
 
 /// Has `write` write something for a receiver; gives what it refers to as well. When it fails, nothing of it counts as lent.
@@ -132,7 +186,7 @@ fn sending<R>(
     form: Encoding,
     write: impl FnOnce() -> Result<R, String>,
 ) -> Result<(R, Sending), String> {
-    let sending = Sending { receiver, references: Vec::new(), kept: Vec::new(), copied: 0 };
+    let sending = Sending { receiver: Some(receiver), references: Vec::new(), kept: Vec::new(), copied: 0 };
     let scope = Scope::Send(Outgoing { form, sending: RefCell::new(Some(sending)) });
     let written = SCOPE.set(&scope, write)?;
     let sending = if let Scope::Send(outgoing) = &scope { outgoing.sending.take() } else { None };
@@ -159,7 +213,8 @@ pub(crate) fn copied(references: &[Reference<'static>]) -> Vec<Reference<'static
 
 /// Takes back references that were counted as lent and then not sent.
 #[cold]
-pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
+pub(crate) fn undo(receiver: Option<&Receiver>, references: Vec<Reference<'static>>) {
+    let Some(receiver) = receiver else { return };
     for reference in references {
         match (receiver, reference) {
             (
@@ -178,6 +233,13 @@ pub(crate) fn undo(receiver: &Receiver, references: Vec<Reference<'static>>) {
 /// Decodes a typed value whose references have arrived.
 #[inline]
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], arrivals: Vec<Arrival>) -> Result<T, String> {
+    // What refers to nothing needs no scope; else the error is to say what was expected.
+    if arrivals.is_empty()
+        && !SCOPE.is_set()
+        && let Ok(value) = codec::decode(bytes)
+    {
+        return Ok(value);
+    }
     receiving(Encoding::Typed, arrivals, || codec::decode(bytes).map_err(|error| error.to_string()))
 }
 
@@ -434,7 +496,9 @@ fn send(
             Scope::Receive { .. } => return misplaced(),
         };
         let mut sending = outgoing.sending.borrow_mut();
-        let Some(Sending { receiver, references, kept, copied }) = &mut *sending else { return misplaced() };
+        let Some(Sending { receiver: Some(receiver), references, kept, copied }) = &mut *sending else {
+            return misplaced();
+        };
         let (reference, keep) = lend(receiver, outgoing.form, copied)?;
         let index = u32::try_from(references.len()).map_err(|_| "too many references".to_owned())?;
         references.push(reference);

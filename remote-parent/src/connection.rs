@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use remote_protocol::call::{Invoke, Release};
+use remote_protocol::call::{self, Invoke, Release, Return, ShortReturn};
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError};
 use remote_protocol::id::{FrameId, LaneId, LentId, LoaderId, ProcessId};
 use remote_protocol::limits::{CALL, Limits};
@@ -224,6 +224,21 @@ impl Connection {
             Some(outlet) => outlet.send_after(message, |bytes| log::sent(self.id, message, bytes)),
             None => Err(OutletError::Link(SendError::Closed)),
         }
+    }
+
+    /// [`send`](Self::send) for a return, of which there are many.
+    pub(crate) fn send_return(&self, answer: Return<'_>) -> Result<(), OutletError> {
+        if let Some(short) = ShortReturn::new(&answer)
+            && !log::is_on()
+        {
+            let mut state = lock(&self.state);
+            self.send_releases(&mut state);
+            return state
+                .outlet
+                .as_mut()
+                .map_or(Err(OutletError::Link(SendError::Closed)), |outlet| outlet.send(&short));
+        }
+        self.send(&ToChild::Object(call::ToChild::Return(answer)))
     }
 
     /// The process's thread is about to sleep: says what is owed, and what the application has let go of does not rest meanwhile, if it

@@ -158,7 +158,7 @@ pub(crate) struct MainAnswer(pub(crate) Arc<Connection>);
 
 impl Answer for MainAnswer {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
-        self.0.send(&ToChild::Object(call::ToChild::Return(answer)))
+        self.0.send_return(answer)
     }
 
     fn later(&self) -> Box<dyn Answer + Send> {

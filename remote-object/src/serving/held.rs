@@ -62,7 +62,7 @@ impl HeldCallback {
             Err(NotifyError::Gone)
         };
         sent.map_err(|error| {
-            undo(&receiver, lent);
+            undo(receiver.as_ref(), lent);
             match error {
                 NotifyError::Backlog(full) => CallbackError::Backlog { unhandled: full.unhandled, limit: full.limit },
                 NotifyError::TooLong { .. } => CallbackError::Unsendable { reason: error.to_string() },
@@ -87,7 +87,7 @@ impl HeldCallback {
         let serving = &self.serving;
         let Sending { receiver, references, kept: _kept, .. } = sending;
         if self.revoked.load(Ordering::Acquire) {
-            undo(&receiver, references);
+            undo(receiver.as_ref(), references);
             return Err(CallError::NoSuchFunction { function: function::name(self.location()) });
         }
         let lent = copied(&references);
@@ -100,7 +100,7 @@ impl HeldCallback {
             Err(error) => error,
         };
         if !matches!(error, RunError::Disconnected | RunError::Deadline) {
-            undo(&receiver, lent);
+            undo(receiver.as_ref(), lent);
         }
         Err(match error {
             RunError::Deadline => {

@@ -164,10 +164,18 @@ impl<'a> ShortReturn<'a> {
     #[inline]
     #[must_use]
     pub fn of(message: &'a ToChild<'_>) -> Option<Self> {
-        let ToChild::Object(super::ToChild::Return(Return { call, outcome: Outcome::Done(result) })) = message else {
-            return None;
-        };
-        is_short(result).then(|| Self { call: *call, result: &result.bytes.0 })
+        let ToChild::Object(super::ToChild::Return(answer)) = message else { return None };
+        Self::new(answer)
+    }
+
+    /// This return, if it is a short one.
+    #[inline]
+    #[must_use]
+    pub fn new(answer: &'a Return<'_>) -> Option<Self> {
+        match &answer.outcome {
+            Outcome::Done(result) if is_short(result) => Some(Self { call: answer.call, result: &result.bytes.0 }),
+            _ => None,
+        }
     }
 
     /// Appends the encoding of the message.
@@ -191,6 +199,14 @@ impl<'a> ShortReturn<'a> {
     #[must_use]
     pub fn outcome(&self) -> Outcome<'a> {
         Outcome::Done(payload(self.result))
+    }
+}
+
+impl Message for ShortReturn<'_> {
+    #[inline]
+    fn encode(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.write(buffer);
+        Ok(())
     }
 }
 

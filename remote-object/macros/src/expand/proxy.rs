@@ -34,13 +34,14 @@ fn call(interface: &Interface, method: &Method) -> TokenStream {
     let values = method.arguments.iter().map(|argument| encoded(interface, argument));
     let constant = method.constant();
     let returns = returns(interface, output);
+    let holds = holds(interface, method);
     // What cannot be encoded is complained of at its type.
     let arguments = quote_spanned!(method.signature.paren_token.span.join()=> &(#(#values,)*));
     quote! {
         #(#cfg)*
         #(#allowed)*
         fn #name(&self #(, #variables: #types)*) #output {
-            #runtime::__private::call(self, &__Methods::#constant, #returns, #arguments)
+            #runtime::__private::call(self, &__Methods::#constant, #returns, #holds, #arguments)
         }
     }
 }
@@ -54,6 +55,21 @@ pub(super) fn returns(interface: &Interface, output: &ReturnType) -> TokenStream
     let place = returns.span();
     let runtime = interface.runtime_at(place);
     quote_spanned!(place=> #runtime::__private::returns::<#returns>())
+}
+
+/// What the arguments may hold, as far as their types tell.
+fn holds(interface: &Interface, method: &Method) -> TokenStream {
+    let runtime = &interface.runtime;
+    let name = quote!(#runtime::__private::Holds);
+    method.arguments.iter().fold(quote!(#name::Nothing), |all, argument| {
+        let r#type = match &argument.passing {
+            Passing::Str | Passing::Bytes | Passing::ByteVec => return all,
+            Passing::Slice(element) => quote!(#element),
+            Passing::Reference(behind) => quote!(#behind),
+            Passing::Owned => argument.r#type.to_token_stream(),
+        };
+        quote!(#name::and(#all, #name::of::<#r#type>()))
+    })
 }
 
 fn encoded(interface: &Interface, argument: &Argument) -> TokenStream {

@@ -374,13 +374,18 @@ const fn tag_of(header: u64) -> u16 {
 /// Copies `length` bytes, which `words` hold.
 #[inline]
 fn copy_out<W: Word>(words: &[W], length: usize, record: &mut Vec<u8>) {
-    record.clear();
     if words.len() <= FEW_WORDS {
-        record.reserve(FEW_WORDS * WORD_BYTES);
-        words.iter().for_each(|word| record.extend_from_slice(&word.load().to_le_bytes()));
+        // What was there before is overwritten, so that there is little to make zero first.
+        let bytes = words.len() * WORD_BYTES;
+        if record.len() < bytes {
+            record.resize(bytes, 0);
+        }
+        let (chunks, _) = record.as_chunks_mut::<WORD_BYTES>();
+        chunks.iter_mut().zip(words).for_each(|(chunk, word)| *chunk = word.load().to_le_bytes());
         record.truncate(length);
         return;
     }
+    record.clear();
     let mut left = length;
     for words in words.chunks(BLOCK_WORDS) {
         let mut block = [[0; WORD_BYTES]; BLOCK_WORDS];
