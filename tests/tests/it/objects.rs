@@ -245,3 +245,19 @@ fn a_name_is_exported_once() {
     let objects = Objects::new();
     assert!(objects.exports.module("workshop", Arc::clone(&objects.workshop) as Arc<dyn Workshop>).is_err());
 }
+
+/// Over shared memory: elsewhere the transport allocates for what it sends.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_that_refers_to_nothing_allocates_nothing_on_either_side() {
+    use std::process::{Command, Stdio};
+
+    let _watchdog = crate::harness::Watchdog::start("a_call_that_refers_to_nothing_allocates_nothing_on_either_side");
+    let output = Command::new(env!("CARGO_BIN_EXE_tests-allocations"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("it starts");
+    let output = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(output.trim(), "0 in the child, 0 in the parent");
+}
