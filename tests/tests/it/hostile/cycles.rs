@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::siege::PUPPET;
-use crate::harness::{MISFIT, Watchdog, every_process_transport};
+use crate::harness::{MISFIT, Watchdog, every_free_process_transport};
 
-every_process_transport! {
+every_free_process_transport! {
     /// A8: a thousand children that start, and die or attack in all ways, leave no descriptors, no threads, no processes, no files and no
     /// memory.
     fn hostile_24_a_thousand_children_leave_nothing(transport) {

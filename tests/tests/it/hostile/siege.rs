@@ -39,7 +39,7 @@ macro_rules! hostile {
 
             fn body($siege: &mut $crate::hostile::siege::Siege) $body
 
-            $crate::harness::with_process_transports!(transport => {
+            $crate::harness::with_free_process_transports!(transport => {
                 $crate::hostile::siege::lay(module_path!(), transport, body);
             });
         }
