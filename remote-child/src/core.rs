@@ -292,13 +292,17 @@ impl Core {
         settled: &dyn Fn() -> bool,
         mut done: impl FnMut(ToChild<'_>) -> ControlFlow<(), ToChild<'_>>,
     ) -> Result<(), WaitFailure> {
-        loop {
+        for received in 1_usize.. {
             let next = match first.take() {
                 Some(next) => next,
                 None => {
                     self.run_posted_functions();
                     if settled() {
                         return Ok(());
+                    }
+                    // Whoever receives notices the deadline when there is nothing to receive.
+                    if received % LOOKED == 0 && deadline <= Instant::now() {
+                        return Err(WaitFailure::Deadline);
                     }
                     self.lanes.rest();
                     self.inlet.receive(Some(deadline))
@@ -346,6 +350,7 @@ impl Core {
             }
             return Err(failure);
         }
+        Err(WaitFailure::Deadline)
     }
 
     pub(crate) fn register_frame(
@@ -442,6 +447,9 @@ thread_local! {
     /// The core whose loop runs on this thread.
     static LOOP: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
 }
+
+/// After how many messages a wait looks at the clock, so that a parent that sends without end does not keep it for ever.
+const LOOKED: usize = 256;
 
 enum WaitFailure {
     Deadline,

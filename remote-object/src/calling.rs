@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use hashbrown::hash_map::Entry;
-use remote_protocol::call::{CallError, Outcome, Release, Request};
+use remote_protocol::call::{CallError, Outcome, Release, Request, Selector};
 use remote_protocol::id::{CallId, FrameId, LentId};
 use remote_protocol::limits::REVOKED;
 use remote_protocol::link::BufferView;
@@ -105,6 +105,8 @@ impl Calling {
         take: impl FnOnce(Outcome<'_>) -> R,
     ) -> Result<R, RequestFailure> {
         let within = self.deadline();
+        // By name, also a method that answers later may be called.
+        let by_name = matches!(request, Request::Method { method: Selector::Named { .. }, .. });
         let mut take = Some(take);
         let mut result = None;
         let called = self.caller.call(request, within, &mut |outcome| {
@@ -118,6 +120,9 @@ impl Calling {
                 // Unless the return has come meanwhile.
                 if let Some(late) = lock(&self.late).get_mut(&call) {
                     *late = kept();
+                }
+                if by_name {
+                    self.caller.cancel(call);
                 }
                 failed(CallError::Deadline { method: method(), after: within, waits: String::new() })
             }

@@ -1,10 +1,11 @@
 //! Ties callbacks and calls to a child.
 
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
 
-use remote_child::{Child, Frame, Handle, NestError};
+use remote_child::{Child, Duty, Frame, Handle, NestError};
 use remote_protocol::call::CallError;
 use remote_protocol::id::LentId;
 use remote_protocol::payload::Encoding;
@@ -136,5 +137,57 @@ impl Loop for LoopHandle {
     fn forget(&self, id: LentId) {
         // A loop that has ended has dropped all closures.
         let _ = self.0.run_with(move |extension: &Extension| extension.0.forget(id));
+    }
+}
+
+/// If this is a loop thread, waits until something is `settled`, or for `deadline`, and runs the functions meanwhile that other threads of the
+/// process wait for. `register` is given what is to be woken when it is settled.
+pub(crate) fn serve_until(deadline: Instant, register: impl FnOnce(&Waker), settled: impl Fn() -> bool) {
+    let bell = Arc::new(Bell::default());
+    let alarm = Arc::clone(&bell);
+    let Some(duty) = Duty::of_this_thread(move || alarm.ring()) else { return };
+    register(&Waker::from(Arc::clone(&bell)));
+    loop {
+        duty.serve();
+        // What is settled or posted from here on rings.
+        if settled() || !bell.wait(deadline) {
+            return;
+        }
+    }
+}
+
+/// Rings until somebody has heard it.
+#[derive(Default)]
+struct Bell {
+    rings: Mutex<bool>,
+    rung: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rings() = true;
+        self.rung.notify_one();
+    }
+
+    /// Waits for a ring; `false` at the deadline.
+    fn wait(&self, deadline: Instant) -> bool {
+        let mut rings = self.rings();
+        while !std::mem::take(&mut *rings) {
+            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                return false;
+            };
+            (rings, _) = self.rung.wait_timeout(rings, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        true
+    }
+
+    fn rings(&self) -> MutexGuard<'_, bool> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
     }
 }

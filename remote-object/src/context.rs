@@ -13,6 +13,7 @@ use remote_protocol::call::{CallError, Invoke, Outcome, Release, Request, Root, 
 use remote_protocol::codec::CowBytes;
 use remote_protocol::contain::{Panic, contain, contain_and_locate};
 use remote_protocol::id::{FrameId, LentId};
+use remote_protocol::limits::NAME_BYTES;
 use remote_protocol::payload::{Encoding, Payload};
 use remote_protocol::service::{Callbacks, Respond};
 use serde::Serialize;
@@ -29,6 +30,7 @@ use crate::object::{Object, by_interface};
 use crate::proxy;
 use crate::remote::Remote;
 use crate::scope::{self, Arrival, Receiver, Sending};
+use crate::serving::answer_with;
 
 /// From here a child's module reaches the objects of the parent, and makes callbacks.
 ///
@@ -235,6 +237,11 @@ impl Context {
         take: impl FnOnce(Payload<'_>, Result<Vec<Arrival>, String>) -> Result<R, String>,
     ) -> Result<R, CallError> {
         let name = root.to_string();
+        let is_long = |name: &str| name.len() > NAME_BYTES;
+        if root.name().is_some_and(is_long) || interface.is_some_and(is_long) {
+            // Nothing can have it, and the parent ends who asks for it.
+            return Err(CallError::NoSuchExport { root: name });
+        }
         let request = Request::Lookup { root, interface: interface.map(Into::into) };
         self.closures.calling.request(request, Vec::new, &name, |outcome| {
             let (outcome, arrivals) = self.closures.calling.receive(outcome);
@@ -456,7 +463,7 @@ impl Callbacks for Closures {
             && !answered
         {
             // A link that is closed is found out by the loop.
-            let _ = answer(Outcome::Refused(Box::new(error)));
+            let _ = answer_with(Outcome::Refused(Box::new(error)), answer);
         }
     }
 

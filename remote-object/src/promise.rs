@@ -159,9 +159,6 @@ impl<T, E: FromCallError> Promise<T, E> {
     /// handled meanwhile, as in any call. On another thread of a child the answer comes by way of the loop thread, which has to be free
     /// for it.
     ///
-    /// The loop thread of the main process runs no functions while it waits for an answer of its own process, so that an object must not
-    /// call one of its functions before it answers.
-    ///
     /// # Errors
     ///
     /// The method's own, or one made from a [`CallError`]: [`Deadline`](CallError::Deadline) when there was no answer in time; the call is

@@ -11,8 +11,9 @@ use std::time::Instant;
 use remote_protocol::call::{Call, CallError, Outcome, Release, Request, Return, Root, Selector, ToParent};
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
+use remote_protocol::endpoint::OutletError;
 use remote_protocol::id::{CallId, FrameId, LentId, ProcessId};
-use remote_protocol::limits::{Limits, REVOKED};
+use remote_protocol::limits::{Limits, NAME_BYTES, REVOKED};
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Alive, Answer, ArrivedOutcome, Notify, Service};
 use remote_protocol::value::{self, ReferenceKind, Value};
@@ -282,9 +283,13 @@ impl Serving {
         Ok(held)
     }
 
-    fn call(self: &Arc<Self>, call: Call<'_>, answer: &mut dyn Answer) {
+    fn call(self: &Arc<Self>, call: Call<'_>, answer: &mut dyn Answer) -> Result<(), Abuse> {
         match call.request {
             Request::Lookup { root, interface } => {
+                let lengths = [root.name().map(str::len), interface.as_ref().map(|interface| interface.len())];
+                if let Some(length) = lengths.into_iter().flatten().find(|length| *length > NAME_BYTES) {
+                    return Err(Abuse::Name { length, limit: NAME_BYTES });
+                }
                 let outcome = self.look_up(&root, interface.as_deref());
                 let outcome = outcome.unwrap_or_else(|error| Outcome::Refused(Box::new(error)));
                 respond(answer, call.id, outcome);
@@ -323,6 +328,7 @@ impl Serving {
                 respond(answer, call.id, outcome);
             }
         }
+        Ok(())
     }
 
     /// A buffer that this process has been lent.
@@ -440,7 +446,7 @@ pub(crate) struct ProcessService(pub(crate) Arc<Serving>);
 impl Service for ProcessService {
     fn handle(&self, message: ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Abuse> {
         match message {
-            ToParent::Call(call) => self.0.call(call, answer),
+            ToParent::Call(call) => return self.0.call(call, answer),
             // Handed to `arrived` by whoever receives it.
             ToParent::Result(_) => {}
             ToParent::Release(releases) => return self.0.release(&releases),
@@ -529,10 +535,26 @@ fn plain<T: Serialize>(value: &T) -> Outcome<'static> {
     }
 }
 
-/// Answers with something that is short. A child that is gone does not wait for it.
+/// Answers with something that is short, or says how long it is. A child that is gone does not wait for it.
 pub(crate) fn respond(answer: &mut dyn Answer, call: CallId, outcome: Outcome<'_>) {
-    if let Err(error) = answer.send(Return { call, outcome }) {
+    let answered = answer_with(outcome, |outcome| answer.send(Return { call, outcome }));
+    if let Err(error) = answered {
         tracing::debug!(%error, "not answered");
+    }
+}
+
+/// Answers through `send`. What is an answer itself and cannot be sent, an error that is longer than a message for example, is answered with
+/// the reason of that, so that nobody waits for it in vain.
+pub(crate) fn answer_with(
+    outcome: Outcome<'_>,
+    mut send: impl FnMut(Outcome<'_>) -> Result<(), OutletError>,
+) -> Result<(), OutletError> {
+    match send(outcome) {
+        Err(error @ (OutletError::TooLong { .. } | OutletError::Encode(_))) => {
+            let reason = format!("the error that it ended with cannot be sent: {error}");
+            send(Outcome::Refused(Box::new(CallError::Result { method: "the call".to_owned(), reason })))
+        }
+        sent => sent,
     }
 }
 

@@ -13,7 +13,7 @@ use remote_protocol::limits::{CALL, Limits};
 use remote_protocol::link::{self, BufferSpace, Link, SendError, Waker};
 use remote_protocol::message::{Event, ToChild};
 use remote_protocol::payload::{Encoding, Payload};
-use remote_protocol::record::Budget;
+use remote_protocol::record::{Budget, Charge};
 use remote_protocol::releases::Due;
 use remote_protocol::service::{ArrivedOutcome, Notify, NotifyError, RunError, Serve, Service};
 use remote_protocol::state::Violation;
@@ -51,8 +51,8 @@ pub(crate) struct Connection {
     waker: OnceLock<Waker>,
     /// Who reads the main lane.
     pub(crate) reading: Reading,
-    /// What the lanes other than the main one share.
-    pub(crate) lane_budget: Budget,
+    /// For all that arrives and is kept.
+    budget: Budget,
     pump: Option<Arc<Pump>>,
     /// The calls that the executor has not come to.
     pub(crate) waiting: Waiting,
@@ -80,6 +80,8 @@ struct State {
     session: Session,
     /// `None` before there is a link, while the session holds everything back.
     outlet: Option<Outlet>,
+    /// Why something was not sent, to be logged when nothing is locked any more: a subscriber is code of the application.
+    unsent: Option<OutletError>,
 }
 
 /// Something that a thread of the parent wants told on the process's thread.
@@ -92,15 +94,16 @@ pub(crate) enum Local {
 impl Connection {
     pub(crate) fn new(id: ProcessId, session: Session, pump: Option<Arc<Pump>>, watchdog: Arc<Watchdog>) -> Arc<Self> {
         let limits = session.limits();
+        let budget = Budget::from(limits);
         Arc::new_cyclic(|weak| Self {
             id,
             limits,
             weak: Weak::clone(weak),
-            state: Mutex::new(State { session, outlet: None }),
+            state: Mutex::new(State { session, outlet: None, unsent: None }),
             link: OnceLock::new(),
             waker: OnceLock::new(),
-            reading: Reading::new(limits),
-            lane_budget: Budget::new(limits.max_message_bytes()),
+            reading: Reading::new(limits, budget.clone()),
+            budget,
             pump,
             waiting: Waiting::new(limits),
             watchdog,
@@ -124,6 +127,20 @@ impl Connection {
     /// What the process may have, do and cost.
     pub(crate) const fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// For all that arrives and is kept.
+    pub(crate) fn budget(&self) -> Budget {
+        self.budget.clone()
+    }
+
+    /// A message of this length is handed to the executor, if there is one; what this gives is to be dropped when it has been run. More than
+    /// may lie unhandled elsewhere may not lie there either.
+    pub(crate) fn hand_over(&self, length: usize) -> Result<Option<Charge>, Violation> {
+        if self.pump.is_none() {
+            return Ok(None);
+        }
+        reading::charge(&self.budget, length).map(Some)
     }
 
     pub(crate) fn set_child(&self, child: Option<Arc<SharedChild>>) {
@@ -164,7 +181,7 @@ impl Connection {
         let _ = self.waker.set(main.rx.waker());
         lock(&self.state).outlet = Some(Outlet::new(main.tx, self.limits.max_message_bytes()));
         let _ = self.link.set(link);
-        Ok(Inlet::new(main.rx, Budget::new(self.limits.max_message_bytes())))
+        Ok(Inlet::new(main.rx, self.budget()))
     }
 
     /// Begins to serve objects.
@@ -250,6 +267,12 @@ impl Connection {
         }
         while !state.session.rest() {
             self.send_releases(&mut state);
+        }
+        let unsent = state.unsent.take();
+        drop(state);
+        if let Some(error) = unsent {
+            // A link that is closed is found out by who receives.
+            tracing::debug!(process = %self.id, %error, "not sent");
         }
     }
 
@@ -458,22 +481,17 @@ impl Connection {
     fn send_on(&self, state: &mut State, message: &ToChild<'_>) {
         self.send_releases(state);
         if let Some(outlet) = &mut state.outlet {
-            self.send_now(outlet, message);
+            let sent = outlet.send_after(message, |bytes| log::sent(self.id, message, bytes));
+            state.unsent = state.unsent.take().or_else(|| sent.err());
         }
     }
 
-    fn send_releases(&self, State { session, outlet }: &mut State) {
+    fn send_releases(&self, State { session, outlet, unsent }: &mut State) {
         // Without a link there has been nothing to let go of.
         let Some(outlet) = outlet else { return };
         while let Some(message) = session.releases() {
-            self.send_now(outlet, &message);
-        }
-    }
-
-    fn send_now(&self, outlet: &mut Outlet, message: &ToChild<'_>) {
-        if let Err(error) = outlet.send_after(message, |bytes| log::sent(self.id, message, bytes)) {
-            // A link that is closed is found out by the process's thread.
-            tracing::debug!(process = %self.id, %error, "not sent");
+            let sent = outlet.send_after(&message, |bytes| log::sent(self.id, &message, bytes));
+            *unsent = unsent.take().or_else(|| sent.err());
         }
     }
 

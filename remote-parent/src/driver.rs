@@ -8,7 +8,7 @@ use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::event::Arrived;
 use remote_protocol::id::FrameId;
 use remote_protocol::message::{Event, Target, ToParent};
-use remote_protocol::record::Message;
+use remote_protocol::record::{Charge, Message};
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::{Received, Session};
 
@@ -67,6 +67,14 @@ impl Driver {
         self.process.connection()
     }
 
+    /// Does something that runs code of the application, for a message that was charged if that is done elsewhere.
+    fn tell_charged(&self, charge: Option<Charge>, tell: impl FnOnce(&Self) + Send + 'static) {
+        self.tell(move |driver| {
+            tell(driver);
+            drop(charge);
+        });
+    }
+
     /// Does something that runs code of the application.
     fn tell(&self, tell: impl FnOnce(&Self) + Send + 'static) {
         match self.hub().pump() {
@@ -99,12 +107,12 @@ impl Driver {
                 },
                 ForDriver::Deferred(message) => {
                     self.run_local();
-                    self.handle(ToParent::decode(&message)?)?;
+                    self.handle(ToParent::decode(&message)?, message.len())?;
                     handled = Some(message);
                 }
-                ForDriver::Call(call) => {
+                ForDriver::Call(call, length) => {
                     self.run_local();
-                    self.handle(ToParent::Object(call::ToParent::Call(call)))?;
+                    self.handle(ToParent::Object(call::ToParent::Call(call)), length)?;
                 }
                 ForDriver::Woken | ForDriver::Nothing => {}
                 ForDriver::Closed => return Ok(()),
@@ -147,12 +155,12 @@ impl Driver {
         if let Some(decoded) = sorted {
             // What was begun before this message was sent comes before it.
             self.run_local();
-            self.handle(decoded)?;
+            self.handle(decoded, message.len())?;
         }
         Ok(ControlFlow::Continue(Some(message)))
     }
 
-    fn handle(&self, message: ToParent<'_>) -> Result<(), Violation> {
+    fn handle(&self, message: ToParent<'_>, length: usize) -> Result<(), Violation> {
         let connection = self.connection();
         let kind = message.kind();
         if message == ToParent::Bye {
@@ -165,8 +173,8 @@ impl Driver {
                     self.connection().command(|session| session.handled(event.cost()));
                 }
                 Some(_) => {
-                    let event = event.into_owned();
-                    self.tell(move |driver| {
+                    let (event, charge) = (event.into_owned(), connection.hand_over(length)?);
+                    self.tell_charged(charge, move |driver| {
                         contained(|| driver.tell_event(&event));
                         driver.connection().command(|session| session.handled(event.cost()));
                         // The driver may be waiting, and not come to say it.
@@ -178,9 +186,9 @@ impl Driver {
                 let options = FrameOptions { tab, element: None };
                 let shared = frame::Shared::new(frame, Arc::clone(&self.process), options);
                 let turns = self.hub().attach_frame(&shared);
-                self.tell(move |driver| driver.tell_frame_attach(turns));
+                self.tell_charged(connection.hand_over(length)?, move |driver| driver.tell_frame_attach(turns));
             }
-            Received::FrameDetached { frame } => self.detach_frame(frame),
+            Received::FrameDetached { frame } => self.detach_frame(frame, connection.hand_over(length)?),
             Received::Unloaded { loader } => {
                 if let Some(loader) = self.hub().loader(loader) {
                     loader.closed_in(self.process.id());
@@ -189,12 +197,14 @@ impl Driver {
                 }
             }
             Received::Object(message) => {
-                lane::receive(connection, message, &mut MainAnswer(Arc::clone(connection)))?;
+                lane::receive(connection, message, length, &mut MainAnswer(Arc::clone(connection)))?;
             }
             Received::Trouble { loader, trouble } => {
                 let error = ProcessError::Child(trouble);
                 match self.hub().loader(loader) {
-                    Some(loader) => self.tell(move |driver| driver.report(&loader, &error)),
+                    Some(loader) => {
+                        self.tell_charged(connection.hand_over(length)?, move |driver| driver.report(&loader, &error));
+                    }
                     None => tracing::error!(%error),
                 }
             }
@@ -283,8 +293,8 @@ impl Driver {
     }
 
     /// The child has closed the frame, or has gone with it. It is in the lists until everything before has been told.
-    fn detach_frame(&self, id: FrameId) {
-        self.tell(move |driver| {
+    fn detach_frame(&self, id: FrameId, charge: Option<Charge>) {
+        self.tell_charged(charge, move |driver| {
             let Some((shared, turns)) = driver.hub().detach_frame(id) else { return };
             shared.set_detached();
             for (loader, frame, mut turn) in turns {
@@ -314,7 +324,7 @@ impl Driver {
         // Before the frames go, so that their listeners can ask for it.
         self.process.set_detached(reason.clone());
         for frame in frames {
-            self.detach_frame(frame);
+            self.detach_frame(frame, None);
         }
         let restart = Restarting::after(&self.process, &reason);
         let seen_by = self.seen_by();

@@ -32,7 +32,7 @@ pub(crate) fn serve(connection: Arc<Connection>, id: LaneId, lane: Lane) {
 }
 
 fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Violation> {
-    let mut inlet = Inlet::new(lane.rx, connection.lane_budget.clone());
+    let mut inlet = Inlet::new(lane.rx, connection.budget());
     let outlet = Outlet::new(lane.tx, connection.limits().max_message_bytes());
     let mut answer = LaneAnswer { process: connection.id(), outlet: Arc::new(Mutex::new(outlet)) };
     loop {
@@ -46,7 +46,7 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
         log::received(connection.id(), &decoded, message.len());
         match decoded {
             ToParent::Object(call @ call::ToParent::Call(_)) if connection.is_running() => {
-                receive(connection, call, &mut answer)?;
+                receive(connection, call, message.len(), &mut answer)?;
             }
             message => return Err(Violation::WrongLane { message: message.kind(), lane: id }),
         }
@@ -58,10 +58,11 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
 pub(crate) fn receive(
     connection: &Arc<Connection>,
     message: call::ToParent<'_>,
+    length: usize,
     answer: &mut (impl Answer + Clone + Send + 'static),
 ) -> Result<(), Violation> {
     let Some(pump) = connection.pump() else { return handle(connection, message, answer) };
-    let on_pump = Arc::clone(connection);
+    let (on_pump, charge) = (Arc::clone(connection), connection.hand_over(length)?);
     match message.into_owned() {
         call::ToParent::Call(call) => {
             let Some(waiting) = connection.waiting.add(call, Box::new(answer.clone())) else { return Ok(()) };
@@ -69,6 +70,7 @@ pub(crate) fn receive(
                 if let Some((call, mut answer)) = on_pump.waiting.take(&waiting) {
                     handle_alone(&on_pump, call::ToParent::Call(call), &mut *answer);
                 }
+                drop(charge);
             });
         }
         // Each is sorted out before it comes here.
@@ -78,7 +80,10 @@ pub(crate) fn receive(
         | call::ToParent::Revoked { .. }
         | call::ToParent::Cancel { .. }) => {
             let mut answer = answer.clone();
-            pump.execute(move || handle_alone(&on_pump, message, &mut answer));
+            pump.execute(move || {
+                handle_alone(&on_pump, message, &mut answer);
+                drop(charge);
+            });
         }
     }
     Ok(())

@@ -59,8 +59,8 @@ fn line(process: ProcessId, direction: &str, kind: &str, subject: &str, bytes: u
         Some(event) if *DETAIL == Detail::Values => format!(" {}", value(event)),
         _ => String::new(),
     };
-    // What a child says of its troubles may have lines of its own.
-    let subject = subject.replace('\n', "\\n");
+    // What a child says of its troubles may have lines of its own, and be long.
+    let subject = text::shortened(subject).replace('\n', "\\n");
     // One write, so that lines of several threads do not mix. Who cannot be told is not told.
     let line = format!("[{seconds:12.6}] {process} {direction} {kind} {subject} {bytes} B{value}\n");
     let _ = io::stderr().lock().write_all(line.as_bytes());

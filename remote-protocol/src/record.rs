@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::limits::{MESSAGE_BYTES, RECORD_BYTES};
+use crate::limits::{Limits, RECORD_BYTES};
 
 /// Empties `buffer` and begins a message in it, to which the rest is appended, for [`split`].
 pub fn begin(buffer: &mut Vec<u8>) {
@@ -67,17 +67,21 @@ impl Joiner {
             [] => return Err(JoinError::Empty),
         };
         if self.pieces.is_empty() && !more {
-            return Ok(Some(Message { bytes: std::mem::take(record), start: 1 }));
+            return Ok(Some(Message { bytes: std::mem::take(record), start: 1, charge: None }));
         }
-        if !self.budget.charge(piece.len()) {
-            return Err(JoinError::TooLong { limit: self.budget.limit });
+        if self.pieces.len().saturating_add(piece.len()) > self.budget.longest {
+            return Err(JoinError::TooLong { limit: self.budget.longest });
+        }
+        if !self.budget.take(piece.len()) {
+            return Err(JoinError::TooMuch { limit: self.budget.limit });
         }
         self.pieces.extend_from_slice(piece);
         if more {
             return Ok(None);
         }
-        self.budget.refund(self.pieces.len());
-        Ok(Some(Message { bytes: std::mem::take(&mut self.pieces), start: 0 }))
+        let bytes = std::mem::take(&mut self.pieces);
+        let charge = Charge { held: Arc::clone(&self.budget.held), bytes: bytes.len() };
+        Ok(Some(Message { bytes, start: 0, charge: Some(charge) }))
     }
 }
 
@@ -93,9 +97,17 @@ pub struct Message {
     bytes: Vec<u8>,
     /// Where in `bytes` the message begins: after the first byte of the record it came in, if it came in one.
     start: usize,
+    /// What it was charged if it was joined, until it has been handled.
+    charge: Option<Charge>,
 }
 
 impl Message {
+    /// Whether its budget is still charged for it: one that came in one record is not.
+    #[must_use]
+    pub const fn is_charged(&self) -> bool {
+        self.charge.is_some()
+    }
+
     /// The memory it lies in, to be used again.
     #[must_use]
     pub fn into_buffer(self) -> Vec<u8> {
@@ -111,27 +123,42 @@ impl Deref for Message {
     }
 }
 
-/// What all messages that are being joined by the lanes that share it may take together.
+/// What all that arrived from one peer and is kept may take together: messages that are being joined, on all lanes that share it, those
+/// that wait to be handled, and those that were joined and are being handled.
 #[derive(Clone, Debug)]
 pub struct Budget {
     held: Arc<AtomicUsize>,
     limit: usize,
+    /// The longest message.
+    longest: usize,
 }
 
 impl Budget {
-    /// A budget of so many bytes: the longest message has all of it.
+    /// A budget of `limit` bytes, for messages of `longest` bytes at most.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self { held: Arc::default(), limit }
+    pub fn new(limit: usize, longest: usize) -> Self {
+        Self { held: Arc::default(), limit, longest }
     }
 
     /// The budget of a side that trusts its peer.
     #[must_use]
     pub fn unlimited() -> Self {
-        Self::new(usize::MAX)
+        Self::new(usize::MAX, usize::MAX)
     }
 
-    fn charge(&self, bytes: usize) -> bool {
+    /// How many bytes there are.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Takes `bytes` until what this gives is dropped. `None` when there are not so many left.
+    #[must_use]
+    pub fn charge(&self, bytes: usize) -> Option<Charge> {
+        self.take(bytes).then(|| Charge { held: Arc::clone(&self.held), bytes })
+    }
+
+    fn take(&self, bytes: usize) -> bool {
         let charged = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.limit);
         self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged).is_ok()
     }
@@ -141,10 +168,30 @@ impl Budget {
     }
 }
 
-impl Default for Budget {
-    /// One of [`MESSAGE_BYTES`].
-    fn default() -> Self {
-        Self::new(MESSAGE_BYTES)
+impl From<Limits> for Budget {
+    fn from(limits: Limits) -> Self {
+        Self::new(limits.inbox_bytes(), limits.max_message_bytes())
+    }
+}
+
+/// A part of a [`Budget`], which goes back into it when this is dropped.
+#[derive(Debug)]
+pub struct Charge {
+    held: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Charge {
+    /// How many bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -161,9 +208,15 @@ pub enum JoinError {
         /// The first byte.
         first: u8,
     },
-    /// The message it belongs to is too long, or all that are being joined are.
-    #[error("messages of more than {limit} bytes together")]
+    /// The message it belongs to is too long.
+    #[error("a message of more than {limit} bytes")]
     TooLong {
+        /// How long it may be.
+        limit: usize,
+    },
+    /// The messages that are being joined, and those that wait to be handled, are too much together.
+    #[error("messages of more than {limit} bytes together")]
+    TooMuch {
         /// How long they may be.
         limit: usize,
     },

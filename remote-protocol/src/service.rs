@@ -173,6 +173,14 @@ pub enum Abuse {
         /// How many it had.
         lent: u32,
     },
+    /// Something was asked for by a longer name than anything can have.
+    #[error("asked for a name of {length} bytes, at most {limit} may be")]
+    Name {
+        /// The length of the name.
+        length: usize,
+        /// How long one may be.
+        limit: usize,
+    },
     /// More callbacks were revoked at once than a message may name.
     #[error("revoked {count} callbacks at once, at most {limit} may be")]
     Revoked {

@@ -105,8 +105,11 @@ impl<T, E> Cell<T, E> {
         }
     }
 
-    /// Waits for the answer and takes it.
+    /// Waits for the answer and takes it. A loop thread runs the functions meanwhile that other threads of the process wait for: one of them
+    /// may be what is to answer.
     pub(super) fn wait(&self, deadline: Instant) -> Option<Settled<T, E>> {
+        #[cfg(feature = "child")]
+        crate::child::serve_until(deadline, |waker| self.register(waker), || self.is_settled());
         let mut state = self.state();
         while matches!(*state, State::Waiting(_)) {
             let left = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;

@@ -111,7 +111,7 @@ fn a_place_is_kept_in_short() {
     let arrivals =
         service.0.arrive(vec![Reference::Function { id: ID, frame: None, made_at }], &Via::unknown()).unwrap();
     let Some(Arrival::Function(function, _)) = arrivals.first() else { panic!("a function arrived") };
-    assert_eq!(function.made_at().file.len(), limits::NAME_BYTES);
+    assert_eq!(function.made_at().file.len(), NAME_BYTES);
 }
 
 /// B10

@@ -9,6 +9,8 @@ pub(crate) struct Lent<T> {
     /// How many entries there are.
     len: usize,
     limit: usize,
+    /// The generation that slots begin with: no slot had it, or a later one, before the table was emptied.
+    first: u32,
 }
 
 /// Small, for there may be a million.
@@ -65,7 +67,7 @@ pub(crate) enum LentError {
 
 impl<T> Lent<T> {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), len: 0, limit }
+        Self { slots: Vec::new(), free: Vec::new(), len: 0, limit, first: 0 }
     }
 
     /// Whether there is room for one more.
@@ -84,8 +86,9 @@ impl<T> Lent<T> {
             return Ok(LentId { slot: number, generation: slot.generation });
         }
         let slot = u32::try_from(self.slots.len()).map_err(|_| LentError::Full { limit: self.limit })?;
-        self.slots.push(Slot { value: Some(value), generation: 0, count: Count::KEPT });
-        Ok(LentId { slot, generation: 0 })
+        let generation = self.first;
+        self.slots.push(Slot { value: Some(value), generation, count: Count::KEPT });
+        Ok(LentId { slot, generation })
     }
 
     /// Counts one reference that is about to be sent.
@@ -146,11 +149,17 @@ impl<T> Lent<T> {
         })
     }
 
-    /// Empties the table; nothing that was lent is valid any more.
+    /// Empties the table; nothing that was lent is valid any more, nor will it be.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         self.len = 0;
         self.free = Vec::new();
         let slots = std::mem::take(&mut self.slots);
+        let last = slots.iter().map(|slot| slot.generation).max();
+        match last.map_or(Some(self.first), |last| last.checked_add(1)) {
+            Some(first) => self.first = first,
+            // All generations are used up.
+            None => self.limit = 0,
+        }
         slots.into_iter().filter_map(|slot| slot.value).collect()
     }
 
@@ -213,6 +222,18 @@ mod tests {
         assert_eq!(lent.get(old), None);
         assert_eq!(lent.release(old, 0), Err(LentError::Unknown));
         assert_eq!(lent.get(new), Some(&"new"));
+    }
+
+    #[test]
+    fn no_id_of_an_emptied_table_names_anything_again() {
+        let mut lent = Lent::new(10);
+        let old: Vec<_> = ["one", "two"].map(|value| lent.insert(value).unwrap()).into();
+        lent.unkeep(old[1]);
+        let newer = lent.insert("two again").unwrap();
+        assert_eq!(lent.drain(), ["one", "two again"]);
+        let new: Vec<_> = (0..3).map(|_| lent.insert("new").unwrap()).collect();
+        assert!(old.iter().chain([&newer]).all(|id| lent.get(*id).is_none() && !new.contains(id)));
+        assert!(new.iter().all(|id| lent.get(*id).is_some()));
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Connection {
                     Box::new(())
                 });
                 if let Some(late) = self.reading.answer(result.invocation, outcome) {
-                    self.let_go(late);
+                    self.let_go(late, length)?;
                 }
             }
         }
@@ -142,9 +142,10 @@ impl Connection {
     }
 
     /// Gives back what came too late, where the application's code runs.
-    fn let_go(&self, late: ArrivedOutcome) {
-        let id = self.id;
+    fn let_go(&self, late: ArrivedOutcome, length: usize) -> Result<(), Violation> {
+        let (id, charge) = (self.id, self.hand_over(length)?);
         let let_go = move || {
+            let _charge = charge;
             if let Err(panic) = contain(|| drop(late)) {
                 tracing::error!(process = %id, %panic, "a destructor of the application panicked");
             }
@@ -153,6 +154,7 @@ impl Connection {
             Some(pump) => pump.execute(let_go),
             None => let_go(),
         }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::{Arc, Condvar};
 
 use remote_protocol::call::Call;
 use remote_protocol::id::InvocationId;
+use remote_protocol::record::Charge;
 use remote_protocol::service::ArrivedOutcome;
 use remote_protocol::state::Violation;
 
@@ -25,7 +26,7 @@ enum State {
 pub(super) struct Waiter {
     pub(super) outcome: Option<ArrivedOutcome>,
     /// Calls that the function made, for this thread to serve, and what each costs.
-    pub(super) calls: VecDeque<(Call<'static>, usize)>,
+    pub(super) calls: VecDeque<(Call<'static>, Charge)>,
     /// Something else to look at.
     pub(super) alarmed: bool,
     /// Notified when something has come, or when it is this thread's turn to read.

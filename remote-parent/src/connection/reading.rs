@@ -15,7 +15,7 @@ use remote_protocol::id::InvocationId;
 use remote_protocol::limits::{Limits, MESSAGE_COST};
 use remote_protocol::link::Closure;
 use remote_protocol::message::ToParent;
-use remote_protocol::record::Message;
+use remote_protocol::record::{Budget, Charge, Message};
 use remote_protocol::service::ArrivedOutcome;
 use remote_protocol::state::Violation;
 
@@ -28,8 +28,8 @@ pub(crate) struct Reading {
     state: Mutex<State>,
     /// For the driver: there is something for it, or it is its turn.
     driver: Condvar,
-    /// What may be kept for the driver; more is an overflow, as it is where it would have lain otherwise.
-    limit: usize,
+    /// For what is kept for the driver; more is an overflow, as it is where it would have lain otherwise.
+    budget: Budget,
 }
 
 #[derive(Default)]
@@ -39,9 +39,8 @@ struct State {
     /// Nothing more comes.
     closed: bool,
     ended: bool,
-    /// What is for the driver, in order; and what it costs, with the calls that wait for other threads.
+    /// What is for the driver, in order.
     deferred: VecDeque<Deferred>,
-    deferred_cost: usize,
     /// The driver was to be woken.
     woken: bool,
     driver_sleeps: bool,
@@ -50,17 +49,17 @@ struct State {
 
 /// Something that is kept for the driver.
 enum Deferred {
-    Message(Message),
-    /// Of a function that nobody waits for any more, and what it costs.
-    Call(Call<'static>, usize),
+    Message(Message, Option<Charge>),
+    /// Of a function that nobody waits for any more.
+    Call(Call<'static>, Charge),
 }
 
 /// What there is for the driver.
 pub(crate) enum ForDriver<'a> {
     /// A message that another thread has read.
     Deferred(Message),
-    /// A call of a function, which the thread that waited for that has not served.
-    Call(Call<'static>),
+    /// A call of a function, which the thread that waited for that has not served, and what it cost.
+    Call(Call<'static>, usize),
     /// It is the driver's turn to read.
     Turn(Turn<'a>),
     /// Somebody woke it.
@@ -88,13 +87,9 @@ pub(crate) enum ForWaiter<'a> {
 }
 
 impl Reading {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self::limited(limits, limits.inbox_bytes())
-    }
-
-    fn limited(limits: Limits, limit: usize) -> Self {
+    pub(crate) fn new(limits: Limits, budget: Budget) -> Self {
         let state = State { invocations: Invocations::new(limits.max_calls()), ..State::default() };
-        Self { state: Mutex::new(state), driver: Condvar::new(), limit }
+        Self { state: Mutex::new(state), driver: Condvar::new(), budget }
     }
 
     /// The driver begins.
@@ -124,16 +119,11 @@ impl Reading {
                 return ForDriver::Woken;
             }
             if let Some(deferred) = state.deferred.pop_front() {
-                let (next, cost) = match deferred {
-                    Deferred::Message(message) => {
-                        let cost = cost(message.len());
-                        (ForDriver::Deferred(message), cost)
-                    }
-                    Deferred::Call(call, cost) => (ForDriver::Call(call), cost),
-                };
-                state.deferred_cost = state.deferred_cost.saturating_sub(cost);
                 self.hand_on(&state);
-                return next;
+                return match deferred {
+                    Deferred::Message(message, _charge) => ForDriver::Deferred(message),
+                    Deferred::Call(call, charge) => ForDriver::Call(call, charge.bytes()),
+                };
             }
             if state.closed {
                 return ForDriver::Closed;
@@ -202,8 +192,7 @@ impl Reading {
                 self.hand_on(&state);
                 return ForWaiter::TimedOut;
             };
-            if let Some((call, cost)) = waiter.calls.pop_front() {
-                state.deferred_cost = state.deferred_cost.saturating_sub(cost);
+            if let Some((call, _charge)) = waiter.calls.pop_front() {
                 self.hand_on(&state);
                 return ForWaiter::Call(call);
             }
@@ -245,9 +234,9 @@ impl Reading {
                     // Nobody waits for the function any more, but the function waits for this.
                     return Ok(Sorted::Driver(ToParent::Object(call::ToParent::Call(call))));
                 }
-                let cost = self.charge(&mut state, length)?;
+                let charge = charge(&self.budget, length)?;
                 if let Some(waiter) = state.invocations.waiter(id) {
-                    waiter.calls.push_back((call.into_owned(), cost));
+                    waiter.calls.push_back((call.into_owned(), charge));
                     if waiter.sleeps {
                         waiter.changed.notify_one();
                     }
@@ -268,7 +257,7 @@ impl Reading {
         let Some(waiter) = state.invocations.waiter(id) else { return };
         let calls = std::mem::take(&mut waiter.calls);
         if !calls.is_empty() {
-            state.deferred.extend(calls.into_iter().map(|(call, cost)| Deferred::Call(call, cost)));
+            state.deferred.extend(calls.into_iter().map(|(call, charge)| Deferred::Call(call, charge)));
             self.notify_driver(state);
         }
     }
@@ -295,16 +284,6 @@ impl Reading {
         state.closed = true;
         self.notify_driver(state);
         state.invocations.waiters().filter(|waiter| waiter.sleeps).for_each(|waiter| waiter.changed.notify_one());
-    }
-
-    fn charge(&self, state: &mut State, length: usize) -> Result<usize, Violation> {
-        let cost = cost(length);
-        let charged = state.deferred_cost.saturating_add(cost);
-        if charged > self.limit {
-            return Err(Violation::Link(Closure::Overflow { limit: self.limit }));
-        }
-        state.deferred_cost = charged;
-        Ok(cost)
     }
 }
 
@@ -342,9 +321,12 @@ impl Turn<'_> {
     ///
     /// A [`Violation`] when too much is kept.
     pub(crate) fn defer(&self, message: Message) -> Result<(), Violation> {
+        let charge = match message.is_charged() {
+            true => None,
+            false => Some(charge(&self.reading.budget, message.len())?),
+        };
         let mut state = lock(&self.reading.state);
-        self.reading.charge(&mut state, message.len())?;
-        state.deferred.push_back(Deferred::Message(message));
+        state.deferred.push_back(Deferred::Message(message, charge));
         self.reading.notify_driver(&state);
         Ok(())
     }
@@ -376,9 +358,10 @@ impl fmt::Debug for Reading {
     }
 }
 
-/// What a message costs that is kept, as it did where it lay before.
-const fn cost(length: usize) -> usize {
-    length.saturating_add(MESSAGE_COST)
+/// Charges a message that is kept, as it was charged where it lay before.
+pub(super) fn charge(budget: &Budget, length: usize) -> Result<Charge, Violation> {
+    let overflow = Violation::Link(Closure::Overflow { limit: budget.limit() });
+    budget.charge(length.saturating_add(MESSAGE_COST)).ok_or(overflow)
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use remote_protocol::value::Value;
@@ -6,10 +7,15 @@ use remote_protocol::value::Value;
 pub(super) fn text(value: &Value) -> String {
     let mut text = String::new();
     write_value(value, &mut text);
-    if text.chars().nth(MOST_CHARS).is_some() {
-        text = text.chars().take(MOST_CHARS).chain(['…']).collect();
+    shortened(&text).into_owned()
+}
+
+/// As much of a text as is shown.
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MOST_CHARS) {
+        Some(_) => Cow::Owned(text.chars().take(MOST_CHARS).chain(['…']).collect()),
+        None => Cow::Borrowed(text),
     }
-    text
 }
 
 /// A value nests no deeper than decoding allows.

@@ -410,6 +410,9 @@ impl Session {
                 if !event.payload.references.is_empty() {
                     return Err(Violation::ReferencesInEvent { count: event.payload.references.len() });
                 }
+                if event.name.len() > limits::NAME_BYTES {
+                    return Err(Violation::LongName { length: event.name.len(), limit: limits::NAME_BYTES });
+                }
                 if !self.loaders.contains_key(&event.loader) {
                     return Err(Violation::NoSuchLoader(event.loader));
                 }

@@ -54,6 +54,14 @@ pub enum Violation {
         /// How many it may have.
         limit: u8,
     },
+    /// An event with a longer name than an event can have.
+    #[error("an event with a name of {length} bytes, at most {limit} may be")]
+    LongName {
+        /// The length of the name.
+        length: usize,
+        /// How long one may be.
+        limit: usize,
+    },
     /// An event with references in it.
     #[error("an event with {count} references")]
     ReferencesInEvent {

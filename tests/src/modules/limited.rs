@@ -1,5 +1,6 @@
 //! Reaches limits, and goes on.
 
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::Duration;
 
@@ -34,6 +35,42 @@ fn main(child: &Child) {
         let promises: Vec<Promise<i64, CallError>> =
             (0..count).map(|number| workshop.call_async("add", (number, 1))).collect();
         Ok::<_, CallError>(promises.into_iter().map(Promise::wait).collect::<Vec<_>>())
+    });
+    // What the method and the function end with is longer than any message.
+    answer(child, "call what fails at length", |child, bytes: usize| {
+        child.remote().require_dynamic("clumsy")?.call::<()>("fail", (bytes,))
+    });
+    answer(child, "lend what fails at length", |child, bytes: usize| {
+        let function = child.remote().function(move |()| -> u32 { resume_unwind(Box::new("x".repeat(bytes))) });
+        child.remote().require_dynamic("clumsy")?.call::<String>("run", (function,))
+    });
+    // It is answered by a function of this very thread, which waits.
+    answer(child, "consult", |child, by_name: bool| {
+        let (desk, remote) = (child.remote().require_dynamic("desk")?, child.remote());
+        let function = remote.function(|question: String| question.to_uppercase());
+        if by_name {
+            return desk.call::<String>("consult", (function,));
+        }
+        desk.call_async::<String>("consult", (function,)).wait()
+    });
+    answer(child, "give up by name", |child, within: Duration| {
+        let (desk, remote) = (child.remote().require_dynamic("desk")?, child.remote());
+        remote.set_call_deadline(within);
+        let given_up = desk.call::<String>("never", ());
+        remote.set_call_deadline(Duration::from_secs(30));
+        Ok::<_, CallError>(given_up.map_err(|error| error.to_string()))
+    });
+    // Nothing has such a name.
+    answer(child, "require a long name", |child, bytes: usize| {
+        child.remote().require_dynamic(&"x".repeat(bytes)).map(drop)
+    });
+    let own = child.clone();
+    child.process().port().on("wait in vain", move |process, within: Duration| {
+        // The parent does not answer.
+        let waited = own.remote();
+        waited.set_call_deadline(within);
+        let answer = waited.require::<dyn Workshop>("workshop").map(drop);
+        process.port().emit("waited", &format!("{answer:?}")).expect("the parent is there");
     });
     answer(child, "make on a thread", |child, gate: String| {
         let (workshop, handle) = (workshop(child)?, child.handle());

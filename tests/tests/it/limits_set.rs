@@ -1,13 +1,23 @@
 //! Each limit, set small: what an honest child or its parent is told when it reaches it, and that both go on.
 
-use std::time::Duration;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use remote_object::CallError;
+use remote_object::{CallError, DynamicObject, Exports, Function, Promise, Value};
 use remote_parent::{EmitError, Limits, ParentOptions, Process};
+use remote_protocol::codec;
+use remote_protocol::event;
+use remote_protocol::id::{LaneId, LoaderId, ProcessId};
+use remote_protocol::link::{Link, Received};
+use remote_protocol::message::{Event, Target, ToChild, ToParent, Welcome};
+use remote_protocol::payload::Form;
+use remote_transport::memory;
 use tests::gate::Gate;
 use tests::objects::Objects;
 
-use crate::harness::{PATIENCE, Setup, ask, every_transport, heard, sync, try_ask};
+use crate::harness::{Events, PATIENCE, Setup, ask, every_transport, heard, sync, try_ask};
 
 /// As short as the longest message may be.
 const SHORT: usize = 2 << 20;
@@ -129,4 +139,107 @@ every_transport! {
         assert_eq!(made.next().1, Ok("made".to_owned()));
         assert_eq!(ask::<i64, _>(&child, "add on a thread", &PATIENCE), 3);
     }
+
+    /// B9: what a method or a function ends with may be longer than a message: whoever called it is told so, and does not wait in vain.
+    fn an_error_that_is_longer_than_a_message_is_told_as_a_short_one(setup) {
+        let exports = Exports::new();
+        let clumsy = DynamicObject::new("Clumsy")
+            .method("fail", |bytes: usize| -> Result<(), CallError> { resume_unwind(Box::new("x".repeat(bytes))) })
+            .method("run", |function: Function<(), u32>| -> Result<String, CallError> {
+                Ok(function.call(()).expect_err("it panics").to_string())
+            });
+        exports.module_dynamic("clumsy", clumsy).unwrap();
+        exports.serve(setup.parent()).unwrap();
+        setup.require("limited");
+        let child = limited(&setup, Limits::new().message_bytes(SHORT));
+        let error = try_ask::<(), _>(&child, "call what fails at length", &(2 * SHORT)).unwrap_err();
+        assert!(error.contains("cannot be sent") && error.contains("longer than"), "{error}");
+        let error: String = ask(&child, "lend what fails at length", &(2 * SHORT));
+        assert!(error.contains("cannot be sent") && error.contains("longer than"), "{error}");
+    }
+
+    /// B11, B19: a loop that waits for an answer runs the functions that the answer waits for, in the main process, too.
+    fn whoever_waits_for_an_answer_runs_functions(setup) {
+        let desk = DynamicObject::new("Desk").method("consult", |function: Function<String, String>| {
+            let (promise, reply) = Promise::new();
+            thread::spawn(move || reply.send(function.call("asked".to_owned())));
+            promise
+        });
+        let exports = Exports::new();
+        exports.module_dynamic("desk", desk).unwrap();
+        exports.serve(setup.parent()).unwrap();
+        setup.require("limited");
+        for process in [setup.main(), setup.spawn()] {
+            assert_eq!(ask::<String, _>(&process, "consult", &false), "ASKED");
+            assert_eq!(ask::<String, _>(&process, "consult", &true), "ASKED");
+        }
+    }
+
+    /// B19: a method that answers later is told that nobody waits any more, also where it was called by name, by one who waited.
+    fn a_call_by_name_that_is_given_up_is_cancelled(setup) {
+        let (tell, replies) = Events::new("reply");
+        let desk = DynamicObject::new("Desk").method("never", move || {
+            let (promise, reply) = Promise::<String, CallError>::new();
+            tell.tell(reply);
+            promise
+        });
+        let exports = Exports::new();
+        exports.module_dynamic("desk", desk).unwrap();
+        exports.serve(setup.parent()).unwrap();
+        setup.require("limited");
+        setup.require("basics");
+        let child = setup.spawn();
+        let given_up: Result<String, String> = ask(&child, "give up by name", &Duration::from_millis(20));
+        assert!(given_up.unwrap_err().contains("20ms"));
+        let reply = replies.next();
+        sync(&child);
+        assert!(reply.is_cancelled());
+    }
+
+    /// B1: nothing has a longer name than a name may have: asking for it is an error, and the link lives.
+    fn asking_for_a_long_name_is_an_error(setup) {
+        let _objects = Objects::served(setup.parent());
+        setup.require("limited");
+        setup.require("basics");
+        let child = setup.spawn();
+        let error = try_ask::<(), _>(&child, "require a long name", &5000).unwrap_err();
+        assert!(error.contains("xxx"), "{error}");
+        sync(&child);
+    }
+}
+
+/// A12: a child that waits has a deadline, also where its parent sends without end.
+#[test]
+fn a_parent_that_sends_without_end_does_not_keep_a_child_waiting() {
+    let (link, child_link) = memory::pair(memory::Faults::none());
+    let child = thread::spawn(move || remote_child::run(Arc::new(child_link), remote_child::Host::default()));
+    let mut main = link.open(LaneId::MAIN).unwrap();
+    let mut say = |message: &ToChild<'_>| {
+        let mut record = vec![0];
+        codec::encode(message, &mut record).unwrap();
+        main.tx.send(&record).expect("the child is there");
+    };
+    let process = ProcessId::new(7, 1);
+    say(&ToChild::Welcome(Welcome { process, remote: true, limits: Limits::new(), deadline: PATIENCE }));
+    say(&ToChild::OpenLoader { loader: LoaderId::FIRST });
+    say(&ToChild::Require { loader: LoaderId::FIRST, module: "tests::modules::limited".into() });
+    let payload = event::encode("wait in vain", Form::Dynamic, &Duration::from_millis(50), usize::MAX).unwrap();
+    let (loader, target, form) = (LoaderId::FIRST, Target::Process, Form::Dynamic);
+    say(&ToChild::Event(Event { loader, target, name: "wait in vain".into(), form, payload }));
+    let mut record = Vec::new();
+    let waited = loop {
+        for _ in 0..100 {
+            say(&ToChild::Handled { cost: 0 });
+        }
+        while main.rx.recv(&mut record, Some(Instant::now())) == Received::Record {}
+        let message = codec::decode::<ToParent<'_>>(record.get(1..).unwrap_or_default());
+        if let Ok(ToParent::Event(event)) = message {
+            break event.into_owned();
+        }
+    };
+    assert_eq!(waited.name, "waited");
+    let answer: Value = codec::decode(&waited.payload.bytes.0).unwrap();
+    assert!(answer.to_string().contains("Deadline"), "{answer}");
+    link.close();
+    child.join().unwrap();
 }

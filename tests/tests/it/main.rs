@@ -30,6 +30,7 @@ mod limits_set;
 #[cfg(target_os = "linux")]
 mod mapped;
 mod misuse;
+mod violations;
 mod waiting;
 
 mod dynamic;

@@ -19,9 +19,9 @@ struct Stage {
 impl Stage {
     fn new(limit: usize) -> Self {
         let (parent, child) = memory::pair(Faults::default());
-        let reading = Reading::limited(Limits::new(), limit);
+        let reading = Reading::new(Limits::new(), Budget::new(limit, usize::MAX));
         let rx = parent.open(LaneId::MAIN).unwrap().rx;
-        reading.start(Inlet::new(rx, Budget::default()));
+        reading.start(Inlet::new(rx, Budget::unlimited()));
         let tx = child.open(LaneId::MAIN).unwrap().tx;
         Self { reading, child: Mutex::new(tx), _links: (parent, child) }
     }
@@ -164,10 +164,12 @@ fn a_process_that_goes_on_calling_holds_nobody_up_beyond_the_deadline() {
     assert!(matches!(stage.reading.next_for(id, soon()), ForWaiter::Call(_)));
     assert!(matches!(stage.reading.next_for(id, Instant::now()), ForWaiter::TimedOut));
     for _ in 0..2 {
-        assert!(matches!(stage.reading.next(false, None), ForDriver::Call(Call { during, .. }) if during == Some(id)));
+        assert!(
+            matches!(stage.reading.next(false, None), ForDriver::Call(Call { during, .. }, _) if during == Some(id))
+        );
     }
     assert!(matches!(stage.reading.next(false, None), ForDriver::Turn(_)));
-    assert_eq!(stage.reading.state.lock().unwrap().deferred_cost, 0);
+    assert!(stage.reading.budget.charge(stage.reading.budget.limit()).is_some());
 }
 
 #[test]
@@ -178,8 +180,8 @@ fn a_call_that_its_function_did_not_wait_for_is_the_drivers() {
     assert!(matches!(stage.reading.sort(result(id), 1), Ok(Sorted::Result(_))));
     assert!(stage.reading.answer(id, Box::new(())).is_none());
     assert!(matches!(stage.reading.next_for(id, soon()), ForWaiter::Outcome(_)));
-    assert!(matches!(stage.reading.next(false, None), ForDriver::Call(_)));
-    assert_eq!(stage.reading.state.lock().unwrap().deferred_cost, 0);
+    assert!(matches!(stage.reading.next(false, None), ForDriver::Call(..)));
+    assert!(stage.reading.budget.charge(stage.reading.budget.limit()).is_some());
 }
 
 #[test]
