@@ -152,7 +152,7 @@ hostile_over_the_lane! {
         assert!(matches!(violation, Violation::Record(_)), "{violation:?}");
         let mut x = siege.puppet();
         for lane in 1..16 {
-            x.pull.begin(&Command::Say { lane, record: piece.clone(), times: 20 });
+            x.pull.begin(&Command::Say { lane, record: piece.clone(), times: 120 });
         }
         siege.outlasts(&x.process);
         let violation = siege.violates(&x.process);
