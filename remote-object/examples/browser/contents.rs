@@ -1,8 +1,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use remote_parent::{FrameOptions, Frames, Parent, Process, ProcessId, ProcessOptions, Processes};
+use remote_parent::{FrameOptions, Frames, Parent, Process, ProcessId, ProcessOptions, Processes, Sandbox};
 
+use crate::fonts;
 use crate::interfaces::PageError;
 use crate::tab::Tab;
 
@@ -121,7 +122,7 @@ impl Contents {
     }
 
     fn start(&self) -> Result<Process, PageError> {
-        let started = self.processes.spawn_with(ProcessOptions::new().name("content"));
+        let started = self.processes.spawn_with(content());
         started.map_err(|error| PageError::NoContent(error.to_string()))
     }
 
@@ -141,3 +142,13 @@ impl Contents {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 const END: Duration = Duration::from_secs(5);
+
+/// Documents may come from anywhere: what draws them is locked in.
+fn content() -> ProcessOptions {
+    let options = ProcessOptions::new().name("content");
+    if cfg!(target_os = "linux") {
+        options.argument(fonts::DRAWS).sandbox(Sandbox::strict())
+    } else {
+        options.argument(fonts::DRAWS)
+    }
+}

@@ -29,6 +29,7 @@ use crate::windows::Windows;
 
 mod args;
 mod documents;
+mod fonts;
 mod interfaces;
 mod say;
 
@@ -46,7 +47,7 @@ mod page;
 mod shell;
 
 fn main() -> ExitCode {
-    remote_child::init();
+    remote_child::Init::new().before_lockdown(fonts::prepare).run();
     let browsed = match Command::parse(env::args_os().skip(1)) {
         Ok(Command::Browse { crash, out, files }) => browse(Crash::new(crash), &out, files),
         Ok(Command::Help) => {

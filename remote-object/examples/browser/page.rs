@@ -1,4 +1,4 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{self, FontResolver, ImageHrefResolver, Options, Tree, fontdb, roxmltree};
@@ -49,18 +49,12 @@ fn title(document: &roxmltree::Document<'_>) -> Option<String> {
     Some(words.join(" ")).filter(|title| !title.is_empty())
 }
 
-/// Documents get at what is in them, and at no other file. Fonts are the exception: the system's are looked for when
-/// the first text asks for one, once in a process; where there are none, text is not drawn.
+/// Documents get at what is in them, and at no file; text is drawn with the [`fonts`](crate::fonts) that were read before.
 fn options_without_resources() -> Options<'static> {
-    static FONTS: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
     let select = FontResolver::default_font_selector();
     let select_font = move |font: &usvg::Font, fonts: &mut Arc<fontdb::Database>| {
         if fonts.is_empty() {
-            *fonts = Arc::clone(FONTS.get_or_init(|| {
-                let mut fonts = fontdb::Database::new();
-                fonts.load_system_fonts();
-                Arc::new(fonts)
-            }));
+            *fonts = crate::fonts::fonts();
         }
         select(font, fonts)
     };
