@@ -7,7 +7,7 @@ use remote_parent::Limits;
 use tests::buffers::{noise, served};
 use tests::gate::Gate;
 
-use crate::harness::{PATIENCE, Setup, ask, every_transport, everywhere, heard, try_ask};
+use crate::harness::{PATIENCE, Setup, ask, every_transport, everywhere, heard, try_ask, unique};
 
 fn in_the_main_process(setup: &Setup, name: &str) {
     let _exports = served(setup.parent());
@@ -55,8 +55,7 @@ every_transport! {
         setup.require("buffers");
         let directory = std::env::temp_dir();
         for process in [setup.main(), setup.spawn()] {
-            let name = format!("remote-buffers-{}-{:?}-{}", std::process::id(), setup.transport(), process.id());
-            let path = directory.join(name);
+            let path = directory.join(unique("remote-buffers"));
             let copied = try_ask::<(), _>(&process, "copy", &(&path, BYTES));
             let written = fs::read(&path);
             let removed = fs::remove_file(&path);

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt::Debug;
 use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -413,3 +414,9 @@ impl Watchdog {
 
 /// How long to wait for what has to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A name for a file that no other test has, nor the same test over another transport at the same time.
+pub(crate) fn unique(name: &str) -> String {
+    static FILES: AtomicU32 = AtomicU32::new(0);
+    format!("{name}-{}-{}", std::process::id(), FILES.fetch_add(1, Ordering::Relaxed))
+}

@@ -9,7 +9,7 @@ use tests::gate::Gate;
 
 #[cfg(unix)]
 use crate::harness::CHILD;
-use crate::harness::{Events, PATIENCE, Setup, ask, every_process_transport, every_transport, heard, sync};
+use crate::harness::{Events, PATIENCE, Setup, ask, every_process_transport, every_transport, heard, sync, unique};
 
 fn setup(name: &str, transport: Transport) -> Setup {
     let setup = Setup::new(name, transport);
@@ -166,7 +166,7 @@ every_process_transport! {
     fn a_start_that_fails_is_reported(transport) {
         let setup = setup("a_start_that_fails_is_reported", transport);
         let errors = setup.errors();
-        let program = Link::new(&format!("a_start_that_fails_is_reported-{transport:?}"));
+        let program = Link::new();
         let options = setup.options().program(&program.0).restart(on_crash(5));
         let process = setup.parent().processes().spawn_with(options).unwrap();
         fs::remove_file(&program.0).unwrap();
@@ -184,8 +184,8 @@ struct Link(PathBuf);
 
 #[cfg(unix)]
 impl Link {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("tests-link-{}-{name}", std::process::id()));
+    fn new() -> Self {
+        let path = env::temp_dir().join(unique("tests-link"));
         std::os::unix::fs::symlink(CHILD, &path).expect("it can be linked to");
         Self(path)
     }
