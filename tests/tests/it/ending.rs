@@ -273,14 +273,7 @@ every_process_transport! {
 
     /// A8: a child that is busy for ever is killed at close, and named.
     fn a_child_that_is_busy_for_ever_is_killed_at_close(transport) {
-        let deadlines = Deadlines { start: PATIENCE, stop: Duration::from_millis(300), ..Deadlines::default() };
-        let name = "a_child_that_is_busy_for_ever_is_killed_at_close";
-        let setup = Setup::impatient(name, transport, ParentOptions::new().deadlines(deadlines));
-        setup.require("ending");
-        let child = setup.spawn();
-        let stuck = heard::<Process, ()>(&child.port(), "stuck");
-        child.port().emit("never come back", &()).unwrap();
-        stuck.next();
+        let (setup, child) = stuck("a_child_that_is_busy_for_ever_is_killed_at_close", transport);
         let error = setup.close().unwrap_err();
         assert!(error.killed().contains(&child.id()), "{error}");
         assert_eq!(child.detached(), Some(&DetachReason::Unresponsive));
@@ -288,19 +281,24 @@ every_process_transport! {
 
     /// A8: one that does not end when it is closed is killed in the background.
     fn a_process_that_does_not_close_is_killed_in_the_background(transport) {
-        let deadlines = Deadlines { start: PATIENCE, stop: Duration::from_millis(300), ..Deadlines::default() };
-        let name = "a_process_that_does_not_close_is_killed_in_the_background";
-        let setup = Setup::impatient(name, transport, ParentOptions::new().deadlines(deadlines));
-        setup.require("ending");
-        let child = setup.spawn();
-        let stuck = heard::<Process, ()>(&child.port(), "stuck");
-        child.port().emit("never come back", &()).unwrap();
-        stuck.next();
+        let (setup, child) = stuck("a_process_that_does_not_close_is_killed_in_the_background", transport);
         child.close();
         assert_eq!(child.wait(PATIENCE), Some(DetachReason::Unresponsive));
         // Nobody is left to be killed; but under load the main process may be late.
         let _ = setup.close();
     }
+}
+
+/// A child that is busy for ever, and the parent of it, which does not wait long for it to stop.
+fn stuck(name: &str, transport: Transport) -> (Setup, Process) {
+    let deadlines = Deadlines { start: PATIENCE, stop: Duration::from_millis(300), ..Deadlines::default() };
+    let setup = Setup::impatient(name, transport, ParentOptions::new().deadlines(deadlines));
+    setup.require("ending");
+    let child = setup.spawn();
+    let stuck = heard::<Process, ()>(&child.port(), "stuck");
+    child.port().emit("never come back", &()).unwrap();
+    stuck.next();
+    (setup, child)
 }
 
 fn exit_reason(child: &Process, end: impl FnOnce()) -> DetachReason {
