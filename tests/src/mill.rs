@@ -108,10 +108,17 @@ pub struct Works {
 
 impl Works {
     pub fn served(parent: &Parent) -> (Arc<Self>, Exports) {
-        let (works, exports) = (Arc::new(Self::default()), Exports::new());
-        exports.module("mill", Arc::clone(&works) as Arc<dyn Mill>).expect("it is the only one");
+        let exports = Exports::new();
+        let works = Self::exported(&exports);
         exports.serve(parent).expect("nothing else is served");
         (works, exports)
+    }
+
+    /// A mill among other things.
+    pub fn exported(exports: &Exports) -> Arc<Self> {
+        let works = Arc::new(Self::default());
+        exports.module("mill", Arc::clone(&works) as Arc<dyn Mill>).expect("it is the only one");
+        works
     }
 
     pub fn step(&self, child: u32) -> Step {

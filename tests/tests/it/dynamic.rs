@@ -1,11 +1,9 @@
 //! Objects that are used by the names of their members.
 
-use std::sync::Arc;
-
 use remote_object::{CallError, RemoteObject};
 use remote_parent::{ProcessError, Trouble};
 use tests::dynamic::{BODIES, Stage, kit};
-use tests::mill::{Mill, Works};
+use tests::mill::Works;
 use tests::objects::Objects;
 
 use crate::harness::{Setup, ask, every_transport, everywhere, heard};
@@ -15,7 +13,7 @@ fn served(setup: &Setup) -> Objects {
     let kit = RemoteObject::from(kit());
     objects.exports.module_dynamic("kit", kit.clone()).expect("the name is free");
     objects.exports.global_dynamic("kit-of-all", kit).expect("the name is free");
-    objects.exports.module("mill", Arc::new(Works::default()) as Arc<dyn Mill>).expect("the name is free");
+    Works::exported(&objects.exports);
     setup.require("dynamic");
     objects
 }

@@ -13,8 +13,8 @@ use tests::objects::Objects;
 use crate::harness::{PATIENCE, Setup, ask, every_transport, sync};
 
 fn served(setup: &Setup) -> (Arc<Works>, Objects) {
-    let (works, objects) = (Arc::new(Works::default()), Objects::served(setup.parent()));
-    objects.exports.module("mill", Arc::clone(&works) as Arc<dyn Mill>).unwrap();
+    let objects = Objects::served(setup.parent());
+    let works = Works::exported(&objects.exports);
     setup.require("function_lives");
     setup.require("basics");
     (works, objects)

@@ -14,8 +14,8 @@ use crate::executor::{Pump, pumped};
 use crate::harness::{Events, Setup, every_transport, heard};
 
 fn served(setup: &Setup) -> (Arc<Works>, Objects) {
-    let (works, objects) = (Arc::new(Works::default()), Objects::served(setup.parent()));
-    objects.exports.module("mill", Arc::clone(&works) as Arc<dyn Mill>).unwrap();
+    let objects = Objects::served(setup.parent());
+    let works = Works::exported(&objects.exports);
     setup.require("functions");
     (works, objects)
 }

@@ -40,11 +40,6 @@ fn kept(siege: &Siege, x: &mut Puppet) -> Function<String, u32> {
     siege.works.kept.lock().expect("nothing panics").take().expect("it is kept")
 }
 
-fn kill(siege: &mut Siege, x: &Puppet) {
-    x.process.kill();
-    assert_eq!(siege.ends(&x.process), DetachReason::Killed { signal: 9 });
-}
-
 hostile_over_the_lane! {
     /// A child that calls and calls and reads no answer is ended when too much lies there for it.
     fn hostile_8_calls_whose_answers_are_not_read_end_the_child(siege) {
@@ -162,7 +157,7 @@ hostile! {
         let error = f.call("anybody?".to_owned()).expect_err("too many are unanswered");
         assert!(matches!(error, CallError::Busy { .. }), "{error:?}");
         siege.goes_on();
-        kill(siege, &x);
+        siege.kills(&x);
     }
 
     /// Those that wait when a child is killed return, and do so at once.
@@ -180,7 +175,7 @@ hostile! {
             x.run();
         }
         let killed = Instant::now();
-        kill(siege, &x);
+        siege.kills(&x);
         for _ in 0..8 {
             let (outcome, at) = told.recv_timeout(SOON).expect("it returns");
             assert!(matches!(outcome, Err(CallError::Disconnected { .. })), "{outcome:?}");
@@ -247,7 +242,7 @@ hostile! {
             let error = attempted.expect_err("it makes no sense");
             assert!(error.starts_with("result of `function made at puppet.rs:1:2`: "), "{error}");
         }
-        kill(siege, &x);
+        siege.kills(&x);
     }
 
     /// Functions that call for themselves nest as deep as is allowed, and no deeper.
@@ -308,7 +303,7 @@ hostile! {
         }
         siege.works.attempted.lock().expect("nothing panics").clear();
         drop(f);
-        kill(siege, &x);
+        siege.kills(&x);
     }
 
     /// B11: a child that calls without end while the parent waits for its function does not keep it waiting.
@@ -322,6 +317,6 @@ hostile! {
         x.acts(&Command::Skip { lane: 0, records: 1001 });
         let attempted = siege.works.attempted.lock().expect("nothing panics").pop().expect("it has come");
         assert!(attempted.as_ref().is_err_and(|error| error.contains("no answer")), "{attempted:?}");
-        kill(siege, &x);
+        siege.kills(&x);
     }
 }

@@ -16,7 +16,7 @@ use tests::interfaces::{Mirror, Workshop};
 use tests::puppet::Command;
 use tests::samples::{Nest, Sample};
 
-use super::siege::{Puppet, Siege, call_record, encoded, hostile, hostile_over_the_lane, look_up, record};
+use super::siege::{Puppet, call_record, encoded, hostile, hostile_over_the_lane, look_up, record};
 
 /// A number as it is on the wire, as long as it gets.
 const ENDLESS: [u8; 10] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
@@ -36,11 +36,6 @@ fn named(name: &'static str) -> Selector<'static> {
 fn typed<T: Interface + ?Sized>(name: &str) -> Selector<'static> {
     let method = T::METHODS.iter().find(|method| method.name == name).expect("there is such a method");
     Selector::Typed(Fingerprint(method.fingerprint))
-}
-
-fn kill(siege: &mut Siege, x: &Puppet) {
-    x.process.kill();
-    assert_eq!(siege.ends(&x.process), DetachReason::Killed { signal: 9 });
 }
 
 /// A value so many lists deep.
@@ -93,7 +88,7 @@ hostile_over_the_lane! {
                 assert!(is_expected, "{error:?}");
             }
         }
-        kill(siege, &x);
+        siege.kills(&x);
     }
 
     /// So are payloads of events, which are reported where somebody listens.
@@ -116,7 +111,7 @@ hostile_over_the_lane! {
         // A thousand units.
         say(&mut x, Form::Typed(Fingerprint(7)), vec![0xe8, 0x07]);
         assert!(matches!(errors.next().1, ProcessError::Payload(_)));
-        kill(siege, &x);
+        siege.kills(&x);
     }
 
     /// Messages that announce more than there is, or have something behind them, end the child.
@@ -187,7 +182,7 @@ hostile_over_the_lane! {
                 x.pull.end().expect("the puppet lives").expect("it can");
             }
         }
-        kill(siege, &x);
+        siege.kills(&x);
     }
 
     /// Garbage as messages ends the child, each time.

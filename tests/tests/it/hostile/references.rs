@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use remote_parent::{DetachReason, FrameOptions};
+use remote_parent::FrameOptions;
 use remote_protocol::call::{self, CallError, Outcome, Release, Request, Root};
 use remote_protocol::id::{FrameId, LentId, LoaderId};
 use remote_protocol::limits::{NAME_BYTES, REFERENCES, REVOKED};
@@ -15,7 +15,7 @@ use tests::gate::Gate;
 use tests::interfaces::Bell;
 use tests::puppet::Command;
 
-use super::siege::{Puppet, SOON, Siege, call_record, callback, hostile, look_up, method};
+use super::siege::{Puppet, SOON, call_record, callback, hostile, look_up, method};
 
 /// What a child says.
 type Attack<'a> = &'a dyn Fn(&Puppet) -> Vec<ToParent<'static>>;
@@ -64,12 +64,6 @@ fn event(loader: LoaderId, target: Target) -> ToParent<'static> {
     })
 }
 
-/// Kills a child that has been a nuisance and no more.
-fn kill(siege: &mut Siege, x: &Puppet) {
-    x.process.kill();
-    assert_eq!(siege.ends(&x.process), DetachReason::Killed { signal: 9 });
-}
-
 hostile! {
     /// An id that a child was not given reaches nothing, whatever it is used for; the child lives.
     fn hostile_5_forged_ids_reach_nothing(siege) {
@@ -89,7 +83,7 @@ hostile! {
         // What it has is no buffer, either.
         let outcome = x.call(Request::Read { buffer: workshop, offset: 0, length: 1 });
         is_refused(&outcome, is_unknown);
-        kill(siege, &x);
+        siege.kills(&x);
     }
 
     /// What another child was given is not reached by its id.
@@ -109,7 +103,7 @@ hostile! {
         let violation = siege.violates(&x.process);
         assert_eq!(violation, Violation::Object(Abuse::Release { id: items[3], count: 1, lent: 0 }));
         assert!((0..8).all(|number| siege.objects.hall.has(&format!("y's {number}"))));
-        kill(siege, &y);
+        siege.kills(&y);
     }
 
     /// What is in the place of something that a child gave back is not reached by the old id.
@@ -171,8 +165,8 @@ hostile! {
         let trouble = Trouble::TaskPanicked { message: "says who?".to_owned() };
         x.say_message(&ToParent::Trouble { loader: LoaderId(7), trouble });
         x.look_up("workshop");
-        kill(siege, &x);
-        kill(siege, &y);
+        siege.kills(&x);
+        siege.kills(&y);
     }
 
     /// More than was lent cannot be given back: twice, too many at once, what was never lent, after what was in order.
@@ -227,7 +221,7 @@ hostile! {
             tests::raw::message(&record),
             remote_protocol::message::ToChild::Object(call::ToChild::Return(call::Return { outcome: Outcome::Done(_), .. }))
         ));
-        kill(siege, &x);
+        siege.kills(&x);
         while siege.objects.hall.has("given back") {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -261,7 +255,7 @@ hostile! {
         x.say_message(&ToParent::Object(call::ToParent::Revoked { callbacks: vec![LentId { slot: 7, generation: 7 }; REVOKED] }));
         x.say_message(&ToParent::Object(call::ToParent::Cancel { call: remote_protocol::id::CallId(99) }));
         x.look_up("workshop");
-        kill(siege, &x);
+        siege.kills(&x);
     }
 
     /// A child gets no more objects than the limit; past it each is an error, and what it has goes when it does.
@@ -279,7 +273,7 @@ hostile! {
         // Its workshop, and that of the witness.
         assert_eq!(siege.objects.exports.alive().objects, REFERENCES + 1);
         siege.goes_on();
-        kill(siege, &x);
+        siege.kills(&x);
         // It never saw the three that were made past the limit, either.
         for _ in 0..REFERENCES + 2 {
             siege.objects.dropped.recv_timeout(SOON).expect("all of them are dropped");
@@ -314,7 +308,7 @@ hostile! {
         assert_eq!(siege.objects.exports.alive().callbacks, REFERENCES);
         let outcome = x.call(method(bell, "add", vec![Value::Function(0)], vec![callback(limit)]));
         is_refused(&outcome, |error| error.to_string().contains("more than 16384 callbacks"));
-        kill(siege, &x);
+        siege.kills(&x);
         siege.objects.bell.clear().expect("it can be cleared");
     }
 

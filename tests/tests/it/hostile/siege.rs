@@ -22,7 +22,7 @@ use remote_protocol::state::Violation;
 use remote_protocol::value::Value;
 use tests::buffers;
 use tests::held::Held;
-use tests::mill::{Mill, Works};
+use tests::mill::Works;
 use tests::modules::witness::Testimony;
 use tests::objects::Objects;
 use tests::puppet::{Command, Done, Pull, Strings};
@@ -108,8 +108,7 @@ impl Siege {
         let deadlines = Deadlines { start: PATIENCE, stop: SOON, ..Deadlines::default() };
         let setup = Setup::long(name, transport, ParentOptions::new().deadlines(deadlines));
         let objects = Objects::served(setup.parent());
-        let works = Arc::new(Works::default());
-        objects.exports.module("mill", Arc::clone(&works) as Arc<dyn Mill>).expect("it is the only one");
+        let works = Works::exported(&objects.exports);
         buffers::export(&objects.exports);
         for module in ["basics", "witness"] {
             setup.require(module);
@@ -201,6 +200,13 @@ impl Siege {
                 Err(_) => panic!("the attacker is still there"),
             }
         }
+    }
+
+    /// Kills a puppet that has been a nuisance and no more.
+    #[track_caller]
+    pub(crate) fn kills(&mut self, puppet: &Puppet) {
+        puppet.process.kill();
+        assert_eq!(self.ends(&puppet.process), DetachReason::Killed { signal: 9 });
     }
 
     /// Waits until a process has been ended because it broke the protocol.
