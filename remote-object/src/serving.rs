@@ -390,6 +390,10 @@ impl Serving {
     /// Takes references back, those before an invalid one too.
     fn release(&self, releases: &[Release]) -> Result<(), Abuse> {
         let mut tables = self.tables();
+        if self.is_closed() {
+            // It has been let go of already.
+            return Ok(());
+        }
         let mut gone = Vec::new();
         let released = releases.iter().try_for_each(|one| {
             gone.extend(tables.release(*one)?);
@@ -487,11 +491,15 @@ impl Service for ProcessService {
         methods
     }
 
-    fn close(&self) {
+    fn disconnect(&self) {
         let mut tables = self.0.tables();
         self.0.closed.store(true, Ordering::Release);
-        let objects = tables.drain();
-        drop(tables);
+        tables.let_go();
+    }
+
+    fn close(&self) {
+        self.disconnect();
+        let objects = self.0.tables().take_gone();
         self.0.unanswered.close();
         objects.into_iter().for_each(let_go);
         self.0.filters.clear();

@@ -70,6 +70,8 @@ pub(crate) struct Connection {
     running: AtomicBool,
     /// Whether the child has said its last word on the main lane.
     heard_all: AtomicBool,
+    /// Whether the link is closed: what was said before is still heard, but no call is begun.
+    cut: AtomicBool,
     pulse: Pulse,
     /// The kind of the last message that was handled.
     last: Mutex<Option<&'static str>>,
@@ -114,6 +116,7 @@ impl Connection {
             service: OnceLock::new(),
             running: AtomicBool::new(false),
             heard_all: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             pulse: Pulse::default(),
             last: Mutex::default(),
             ending: Ending::default(),
@@ -174,14 +177,31 @@ impl Connection {
         let weak = Weak::clone(&self.weak);
         link.on_close(Box::new(move |_closure| {
             if let Some(connection) = weak.upgrade() {
-                let calls = connection.service().map(|service| service.under_way()).unwrap_or_default();
-                connection.ending.set_link_closed(calls);
+                connection.cut_off();
             }
         }));
         let _ = self.waker.set(main.rx.waker());
         lock(&self.state).outlet = Some(Outlet::new(main.tx, self.limits.max_message_bytes()));
         let _ = self.link.set(link);
         Ok(Inlet::new(main.rx, self.budget()))
+    }
+
+    /// The link is closed, perhaps while something was being sent, so with our lock held. Nobody waits for the calls that have not begun,
+    /// and they are not; what the process held is let go of at once, though a method may take its time until the end is told.
+    fn cut_off(&self) {
+        let calls = self.service().map(|service| service.under_way()).unwrap_or_default();
+        self.cut.store(true, Ordering::Release);
+        self.hear_no_more();
+        self.waiting.forget();
+        if let Some(service) = self.service() {
+            service.disconnect();
+        }
+        self.ending.set_link_closed(calls);
+    }
+
+    /// Whether the link is closed, so that nobody waits for calls any more.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
     }
 
     /// Begins to serve objects.

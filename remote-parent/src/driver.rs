@@ -317,7 +317,7 @@ impl Driver {
     fn finish(&self) {
         let connection = self.connection();
         let frames = connection.with_session(|session| session.gone());
-        connection.waiting.refuse();
+        connection.waiting.forget();
         self.run_local();
         let reason = connection.reason(self.hub().deadlines().stop);
         tracing::debug!(process = %self.process.id(), %reason, "detached");

@@ -103,6 +103,8 @@ pub(crate) fn handle(
     answer: &mut dyn Answer,
 ) -> Result<(), Violation> {
     match (connection.service(), message) {
+        // It lay there when the process went, which nobody has to wait for.
+        (_, call::ToParent::Call(_)) if connection.is_cut_off() => Ok(()),
         (Some(service), message) => {
             let releases = matches!(message, call::ToParent::Release(_));
             match contain(|| service.handle(message, answer)) {

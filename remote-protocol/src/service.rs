@@ -44,7 +44,12 @@ pub trait Service: Send + Sync {
     /// The methods that are being served at this moment, for diagnostics.
     fn under_way(&self) -> Vec<String>;
 
-    /// The process is gone: lets go of all it held. Called once. Calls that came by further lanes may end after it.
+    /// The link to the process is closed: it holds nothing from now on, and nothing is lent to it any more. On any thread, with a lock of the
+    /// parent held perhaps, so it must neither block nor call the parent or the application: what is let go of is dropped by
+    /// [`close`](Self::close), for which alone this may be left out.
+    fn disconnect(&self);
+
+    /// The process is gone, and all that it said has been handled: drops what it held. Called once. Calls that were begun may end after it.
     fn close(&self);
 }
 

@@ -1,6 +1,7 @@
 //! What one process has been lent, and what is held of it.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ pub(super) struct Tables {
     /// When there was nothing yet.
     began: Instant,
     pub(super) callbacks: Held<HeldCallback>,
+    /// What the process had when its link was closed, until it is dropped where that may run code of the application.
+    gone: Vec<LentObject>,
     /// Where the callbacks of `callbacks` were made.
     pub(super) places: HashMap<Location<'static>, Arc<Place>>,
 }
@@ -51,6 +54,7 @@ impl Tables {
             most_weight: limits.max_buffer_bytes(),
             began: Instant::now(),
             callbacks: Held::default(),
+            gone: Vec::new(),
             places: HashMap::new(),
         }
     }
@@ -114,12 +118,17 @@ impl Tables {
         Ok(gone)
     }
 
-    /// Empties the tables of objects. What they were is to be dropped elsewhere.
-    pub(super) fn drain(&mut self) -> Vec<LentObject> {
+    /// Empties the tables of objects.
+    pub(super) fn let_go(&mut self) {
         self.weight = 0;
         self.last_via = None;
         drop(self.vias.drain());
-        self.objects.drain()
+        self.gone.append(&mut self.objects.drain());
+    }
+
+    /// What was let go of, to be dropped elsewhere.
+    pub(super) fn take_gone(&mut self) -> Vec<LentObject> {
+        mem::take(&mut self.gone)
     }
 
     pub(super) fn add_objects(&self, census: &mut Census) {

@@ -1,3 +1,4 @@
+use std::mem;
 use std::sync::{Arc, Mutex};
 
 use remote_protocol::call::{self, CallError, Outcome, Request, Return};
@@ -60,12 +61,20 @@ impl Waiting {
 
     /// From now on nothing is served that has not begun.
     pub(crate) fn refuse(&self) {
+        self.end().into_iter().for_each(refuse);
+    }
+
+    /// The same, when nobody waits for the answers.
+    pub(crate) fn forget(&self) {
+        drop(self.end());
+    }
+
+    fn end(&self) -> Vec<Handed> {
         let mut state = lock(&self.state);
         state.refusing = true;
-        let calls = std::mem::take(&mut state.calls);
+        let calls = mem::take(&mut state.calls);
         drop(state);
-        let handed = calls.iter().filter_map(|call| lock(&call.0).take());
-        handed.for_each(refuse);
+        calls.iter().filter_map(|call| lock(&call.0).take()).collect()
     }
 }
 

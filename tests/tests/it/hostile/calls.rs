@@ -75,7 +75,7 @@ hostile_over_the_lane! {
     fn hostile_8_calls_that_are_refused_harm_nobody(siege) {
         let mut x = siege.puppet();
         let refused = call_record(None, look_up("nothing"));
-        // What is left of them when it is killed is served.
+        // What is left of them when it is killed is read, and no more.
         let times = if cfg!(debug_assertions) { 20_000 } else { 400_000 };
         x.pull.begin(&Command::Say { lane: 0, record: refused, times });
         siege.goes_on();
@@ -123,7 +123,7 @@ hostile_over_the_lane! {
         let mill = x.look_up("mill");
         x.say(&call_record(None, attempt(mill, 0, 100)));
         let run = x.run();
-        // So many that they take longer than that, and what is left of them, which is served after the end, not too long.
+        // So many that they take longer than that, and what is left of them, which is read after the end, not too long.
         let times = if cfg!(debug_assertions) { 20_000 } else { 400_000 };
         x.pull.begin(&Command::Say { lane: 0, record: call_record(Some(run), look_up("nothing")), times });
         let deadline = Instant::now() + SOON;
