@@ -62,7 +62,10 @@ pub const ALL: &[Contender] = &[
         title: "shared memory + futex, memcpy (floor)",
         serve: |pair| if pair.work == Work::Call { shared::serve_futex(pair) } else { floors::serve(pair) },
         call: |caller| if caller.pair.work == Work::Call { shared::call_futex(caller) } else { floors::call(caller) },
-        does: |work, _| matches!(work, Work::Call | Work::OneWay | Work::Buffer | Work::Broadcast | Work::Spawn),
+        does: |work, _| {
+            use Work::{Broadcast, Buffer, BufferAgain, Call, OneWay, Spawn};
+            matches!(work, Call | OneWay | Buffer | BufferAgain | Broadcast | Spawn)
+        },
     },
     Contender {
         name: "remote-lane",
@@ -90,14 +93,14 @@ pub const ALL: &[Contender] = &[
         title: "Unix seqpacket, raw",
         serve: seqpacket::serve,
         call: seqpacket::call,
-        does: calls,
+        does: |work, _| matches!(work, Work::Call | Work::OneWay),
     },
     Contender {
         name: "ipc-channel",
         title: "ipc-channel, open channels",
-        serve: ipc::serve_open,
-        call: ipc::call_open,
-        does: calls,
+        serve: |pair| if pair.work == Work::Call { ipc::serve_open(pair) } else { ipc::others::serve(pair) },
+        call: |caller| if caller.pair.work == Work::Call { ipc::call_open(caller) } else { ipc::others::call(caller) },
+        does: |work, _| matches!(work, Work::Call | Work::OneWay | Work::Buffer),
     },
     Contender {
         name: "ipc-channel-each",
@@ -109,9 +112,15 @@ pub const ALL: &[Contender] = &[
     Contender {
         name: "iceoryx2-polling",
         title: "iceoryx2, looking all the time",
-        serve: iceoryx::serve_polling,
-        call: iceoryx::call_polling,
-        does: |work, placement| work == Work::Call && placement != Placement::Together,
+        serve: |pair| if pair.work == Work::Call { iceoryx::serve_polling(pair) } else { iceoryx::others::serve(pair) },
+        call: |caller| {
+            if caller.pair.work == Work::Call { iceoryx::call_polling(caller) } else { iceoryx::others::call(caller) }
+        },
+        does: |work, placement| match work {
+            Work::Call => placement != Placement::Together,
+            Work::OneWay | Work::Buffer => true,
+            _ => false,
+        },
     },
     Contender {
         name: "iceoryx2-events",

@@ -13,8 +13,10 @@ pub enum Work {
     Dynamic,
     /// One-way messages of 64 bytes; the peer does nothing with them but count.
     OneWay,
-    /// So many bytes go to the caller, which reads all of them.
+    /// So many bytes go to the caller, which reads all of them. They are others each time.
     Buffer,
+    /// So many bytes that the caller has been given before, read by it once more.
+    BufferAgain,
     /// 64 bytes to so many processes, and an answer from each.
     Broadcast,
     /// From starting a process to its first message.
@@ -41,6 +43,7 @@ impl Work {
         (Self::Dynamic, &[0]),
         (Self::OneWay, &[0]),
         (Self::Buffer, &[64 << 10, 1 << 20, 64 << 20]),
+        (Self::BufferAgain, &[64 << 10, 1 << 20, 64 << 20]),
         (Self::Broadcast, &[1, 4, 16, 64]),
         (Self::Spawn, &[0]),
         (Self::Idle, &[64]),
@@ -58,7 +61,8 @@ impl Work {
             Self::Call => "A synchronous call, u64 to u64",
             Self::Dynamic => "A synchronous call by name, with a dynamic value",
             Self::OneWay => "A one-way message of 64 bytes; the ring is the floor",
-            Self::Buffer => "So many bytes to the caller, all of them read; memcpy is the floor",
+            Self::Buffer => "So many bytes to the caller, others each time, all of them read; memcpy is the floor",
+            Self::BufferAgain => "The same bytes to the caller again, all of them read; memcpy is the floor",
             Self::Broadcast => "64 bytes to so many processes, and an answer from each; the futex is the floor",
             Self::Spawn => "From starting a process to its being there; running this program and exiting is the floor",
             Self::Idle => "So many idle processes",
@@ -74,8 +78,8 @@ impl Work {
     /// A size of it.
     pub fn size(self, size: usize) -> String {
         match self {
-            Self::Buffer | Self::FirstByte if size < 1 << 20 => format!("{} KiB", size >> 10),
-            Self::Buffer | Self::FirstByte => format!("{} MiB", size >> 20),
+            Self::Buffer | Self::BufferAgain | Self::FirstByte if size < 1 << 20 => format!("{} KiB", size >> 10),
+            Self::Buffer | Self::BufferAgain | Self::FirstByte => format!("{} MiB", size >> 20),
             Self::Releases if size == Releases::ByLoop as usize => "by the loop".to_owned(),
             Self::Releases => "by a thread".to_owned(),
             _ => size.to_string(),
@@ -90,6 +94,7 @@ impl fmt::Display for Work {
             Self::Dynamic => "dynamic",
             Self::OneWay => "one-way",
             Self::Buffer => "buffer",
+            Self::BufferAgain => "buffer-again",
             Self::Broadcast => "broadcast",
             Self::Spawn => "spawn",
             Self::Idle => "idle",

@@ -14,7 +14,7 @@ use crate::work::Work;
 pub fn serve(pair: &Pair) -> anyhow::Result<()> {
     match pair.work {
         Work::OneWay => serve_ring(pair),
-        Work::Buffer => memcpy(pair),
+        Work::Buffer | Work::BufferAgain => memcpy(pair),
         Work::Broadcast => broadcast(pair),
         Work::Spawn => spawn(pair),
         other => anyhow::bail!("{other} has no floor"),

@@ -4,6 +4,8 @@ use iceoryx2::prelude::*;
 
 use crate::pair::{Caller, Pair};
 
+pub mod others;
+
 /// What the caller asks last.
 const END: u64 = u64::MAX;
 

@@ -4,6 +4,8 @@ use ipc_channel::ipc::{self, IpcOneShotServer, IpcReceiver, IpcSender};
 
 use crate::pair::{Caller, Pair};
 
+pub mod others;
+
 /// What the caller sends first: where requests come from, and where answers go.
 type Open = (IpcReceiver<u64>, IpcSender<u64>);
 

@@ -51,7 +51,9 @@ impl Thing for Numbered {
 }
 
 struct Plain {
-    buffer: RemoteBuffer,
+    bytes: Arc<[u8]>,
+    /// The one that is given again and again; without it, each is a new one.
+    buffer: Option<RemoteBuffer>,
     things: Vec<Arc<dyn Thing>>,
 }
 
@@ -69,7 +71,7 @@ impl Echo for Plain {
     }
 
     fn buffer(&self) -> Result<RemoteBuffer, CallError> {
-        Ok(self.buffer.clone())
+        Ok(self.buffer.clone().unwrap_or_else(|| Arc::clone(&self.bytes).into()))
     }
 
     fn thing(&self) -> Result<Remote<dyn Thing>, CallError> {
@@ -125,14 +127,18 @@ pub fn serve(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
 fn called(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
     let stage = Stage::new(transport)?;
     let exports = Exports::new();
-    let bytes = if matches!(pair.work, Work::Buffer | Work::FirstByte) { pair.size } else { 0 };
+    let bytes: Arc<[u8]> = match pair.work {
+        Work::Buffer | Work::BufferAgain | Work::FirstByte => vec![7; pair.size].into(),
+        _ => Arc::default(),
+    };
+    let buffer = (pair.work != Work::Buffer).then(|| Arc::clone(&bytes).into());
     let things = match pair.work {
         Work::References => pair.size,
         Work::Releases => BATCHES * BATCH,
         _ => 0,
     };
     let things = (0..things as u64).map(|number| Arc::new(Numbered(number)) as Arc<dyn Thing>).collect();
-    exports.module::<dyn Echo>("echo", Arc::new(Plain { buffer: RemoteBuffer::from(vec![7; bytes]), things }))?;
+    exports.module::<dyn Echo>("echo", Arc::new(Plain { bytes, buffer, things }))?;
     exports.serve(&stage.parent)?;
     let (tell, told) = channel();
     stage.parent.processes().port().on(FIGURES, move |_process, figures| drop(tell.send(figures)));

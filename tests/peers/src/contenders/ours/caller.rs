@@ -8,7 +8,7 @@ use remote_child::Child;
 use remote_object::ChildExt;
 
 use super::{Echo, FIGURES, Load, ONE_WAY, ORDER, Order, SIDE};
-use crate::measure::{Figures, Pace};
+use crate::measure::{Figures, Pace, read_all};
 use crate::work::Work;
 
 mod references;
@@ -49,10 +49,9 @@ fn work(child: &Child, order: &Order) -> anyhow::Result<Figures> {
                 Ok(())
             })
         }
-        Work::Buffer => pace.measure_each(|_| {
+        Work::Buffer | Work::BufferAgain => pace.measure_each(|_| {
             // In place, where the transport can; else it is a copy.
-            let bytes = echo.buffer()?.view()?;
-            black_box(bytes.iter().fold(0_u64, |sum, byte| sum.wrapping_add(u64::from(*byte))));
+            read_all(&echo.buffer()?.view()?);
             Ok(())
         }),
         Work::OneWay => {
