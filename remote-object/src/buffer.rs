@@ -26,7 +26,8 @@ pub use view::BufferView;
 ///
 /// What is copied, and when: nothing, as long as the handle is only passed on. Over shared memory the parent copies the bytes when a
 /// child first wants more than half of them, once for each process, to where that process then [sees](Self::view) them, as often as it
-/// likes; the copy goes with the last handle of the two sides, or earlier, when the process has none any more and others need the room.
+/// likes; the copy goes with the last handle of the two sides, or earlier, when the process has none any more and others need the room. Its
+/// memory serves the next buffer of its size for a second, before the system has it back.
 /// Elsewhere, and for what is shorter than 64 KiB or finds no room there, what is read is sent each time.
 ///
 /// A handle is not the bytes. To take it for them is the mistake by which images that were written to files through Electron's

@@ -9,12 +9,16 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
+use remote_protocol::id::LaneId;
 use remote_protocol::link::{BufferSpace, BufferView, PlaceId, Placed, Shown};
 use rustix::fs::{FallocateFlags, Mode, OFlags, fallocate, open};
 use rustix::process::{Resource, getrlimit};
 
+use super::end::Shared;
 use super::memory::{Window, sealed_file};
 use super::places::{GRAIN_BYTES, Places, Taken};
 use crate::lock::lock;
@@ -24,6 +28,11 @@ pub(super) struct Space {
     /// `None` when the link is closed. Nothing is vacated then: the child may still read.
     file: Mutex<Option<Arc<File>>>,
     places: Mutex<Places>,
+    /// When to tidy up, if there is something; and whether there is, to be asked often.
+    tidy_at: Mutex<Option<Instant>>,
+    is_untidy: AtomicBool,
+    /// Whose receiver does that.
+    owner: OnceLock<Weak<Shared>>,
 }
 
 impl Space {
@@ -34,7 +43,57 @@ impl Space {
         let bytes = (bytes as u64).min(MOST_BYTES).next_multiple_of(GRAIN_BYTES).min(limit).max(GRAIN_BYTES);
         let length = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let file = sealed_file("remote-buffers", length)?;
-        Ok(Self { file: Mutex::new(Some(Arc::new(file.into()))), places: Mutex::new(Places::new(bytes)) })
+        Ok(Self {
+            file: Mutex::new(Some(Arc::new(file.into()))),
+            places: Mutex::new(Places::new(bytes)),
+            tidy_at: Mutex::default(),
+            is_untidy: AtomicBool::new(false),
+            owner: OnceLock::new(),
+        })
+    }
+
+    /// It is part of this end, whose receiver on the main lane will [tidy up](Self::tidy).
+    pub(super) fn belongs_to(&self, owner: &Arc<Shared>) {
+        // It has one owner for its whole life.
+        let _ = self.owner.set(Arc::downgrade(owner));
+    }
+
+    /// Whether there is something to [tidy up](Self::tidy), now or later.
+    pub(super) fn is_untidy(&self) -> bool {
+        self.is_untidy.load(Ordering::SeqCst)
+    }
+
+    /// Gives memory back to the system that served nobody for a while. Gives when to do that the next time.
+    pub(super) fn tidy(&self, now: Instant) -> Option<Instant> {
+        let mut tidy_at = lock(&self.tidy_at);
+        if let Some(at) = tidy_at.filter(|at| now < *at) {
+            return Some(at);
+        }
+        *tidy_at = None;
+        self.is_untidy.store(false, Ordering::SeqCst);
+        drop(tidy_at);
+        let next = || lock(&self.places).tidy();
+        while let Some(range) = next() {
+            self.vacate(&range);
+        }
+        None
+    }
+
+    /// Sees to it that what is left is tidied up some time.
+    fn left(&self, is_untidy: bool) {
+        if !is_untidy {
+            return;
+        }
+        let mut tidy_at = lock(&self.tidy_at);
+        if tidy_at.is_some() {
+            return;
+        }
+        *tidy_at = Some(Instant::now() + UNTIDY);
+        self.is_untidy.store(true, Ordering::SeqCst);
+        drop(tidy_at);
+        if let Some(owner) = self.owner.get().and_then(Weak::upgrade) {
+            owner.rouse(LaneId::MAIN);
+        }
     }
 
     /// A descriptor of the file for reading alone.
@@ -95,13 +154,19 @@ impl BufferSpace for Space {
     }
 
     fn give_back(&self, place: PlaceId) {
-        let vacated = lock(&self.places).give_back(place);
+        let mut places = lock(&self.places);
+        let (vacated, is_untidy) = (places.give_back(place), places.is_untidy());
+        drop(places);
         vacated.iter().for_each(|range| self.vacate(range));
+        self.left(is_untidy);
     }
 
     fn remove(&self, place: PlaceId) {
-        let vacated = lock(&self.places).remove(place);
-        vacated.iter().for_each(|range| self.vacate(range));
+        let mut places = lock(&self.places);
+        places.remove(place);
+        let is_untidy = places.is_untidy();
+        drop(places);
+        self.left(is_untidy);
     }
 }
 
@@ -110,6 +175,9 @@ impl fmt::Debug for Space {
         f.debug_struct("Space").field("open", &self.file().is_some()).finish_non_exhaustive()
     }
 }
+
+/// How long pages wait for the next buffer of their size.
+const UNTIDY: Duration = Duration::from_secs(1);
 
 /// What is mapped at most: it takes room among the addresses of the child. Buffers past it are lent as well, and read piece by piece.
 const MOST_BYTES: u64 = if usize::BITS < 64 { 1 << 28 } else { 1 << 32 };

@@ -19,7 +19,7 @@ use super::sender::LaneSender;
 /// It closes when the link and all its lanes are dropped. An [`on_lane`](Link::on_lane) handler that keeps one of them
 /// must be ended with [`close`](Link::close).
 pub struct LaneLink {
-    end: Arc<End>,
+    pub(super) end: Arc<End>,
 }
 
 impl LaneLink {

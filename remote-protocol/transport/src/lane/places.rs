@@ -1,6 +1,6 @@
 //! Which parts of the memory for buffers are taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use remote_protocol::link::PlaceId;
@@ -9,7 +9,8 @@ use remote_protocol::link::PlaceId;
 /// it, and what is vacated is to be given back to the system, before it is free again.
 ///
 /// A copy that is not lent any more stays as long as there is room, for it may be lent again; the longer it has not been, the sooner
-/// it goes.
+/// it goes. One that will not be lent again stays until [`tidy`](Places::tidy): its pages serve the next copy of the same size, for
+/// fresh ones cost more than copying.
 #[derive(Debug)]
 pub(super) struct Places {
     /// Free grains, by the first of them. No two ranges overlap or touch.
@@ -17,6 +18,8 @@ pub(super) struct Places {
     tenants: BTreeMap<PlaceId, Tenant>,
     /// Tenants that are not lent, in the order in which they were given back.
     spare: BTreeMap<u64, PlaceId>,
+    /// Those of `spare` that nobody will lend again: their grains, and their key there.
+    vacant: BTreeSet<(u64, u64)>,
     /// The grains of all of `spare`, and how many there may be.
     spare_grains: u64,
     spare_limit: u64,
@@ -56,6 +59,7 @@ impl Places {
             free: free.into_iter().collect(),
             tenants: BTreeMap::new(),
             spare: BTreeMap::new(),
+            vacant: BTreeSet::new(),
             spare_grains: 0,
             spare_limit: grains / 4,
             next: 0,
@@ -65,21 +69,35 @@ impl Places {
     /// Room for so many bytes.
     pub(super) fn take(&mut self, bytes: u64) -> Taken {
         let grains = bytes.div_ceil(GRAIN_BYTES).max(1);
+        if let Some(first) = self.reuse(grains) {
+            return self.place(first, grains);
+        }
         let fitting = self.free.iter().find(|(_, length)| **length >= grains);
         if let Some((&first, &length)) = fitting {
             self.free.remove(&first);
             if length > grains {
                 self.free.insert(first + grains, length - grains);
             }
-            let id = PlaceId(self.number());
-            self.tenants.insert(id, Tenant { first, grains, leases: 1, spare: None, is_removed: false });
-            return Taken::Placed(id, range(first, grains));
+            return self.place(first, grains);
         }
         let free: u64 = self.free.values().sum();
         if free + self.spare_grains < grains {
             return Taken::Full;
         }
         self.evict().map_or(Taken::Full, Taken::Vacate)
+    }
+
+    fn place(&mut self, first: u64, grains: u64) -> Taken {
+        let id = PlaceId(self.number());
+        self.tenants.insert(id, Tenant { first, grains, leases: 1, spare: None, is_removed: false });
+        Taken::Placed(id, range(first, grains))
+    }
+
+    /// Takes the place of one that nobody will lend again, the last to be given back.
+    fn reuse(&mut self, grains: u64) -> Option<u64> {
+        let &(_, number) = self.vacant.range((grains, 0)..=(grains, u64::MAX)).next_back()?;
+        let id = *self.spare.get(&number)?;
+        Some(self.leave(id)?.start / GRAIN_BYTES)
     }
 
     /// Lends again what was placed, and gives where it begins, unless it has gone.
@@ -101,12 +119,12 @@ impl Places {
         if tenant.leases > 0 {
             return Vec::new();
         }
-        if tenant.is_removed {
-            return self.leave(id).into_iter().collect();
-        }
         tenant.spare = Some(number);
         self.spare_grains += tenant.grains;
         self.spare.insert(number, id);
+        if tenant.is_removed {
+            self.vacant.insert((tenant.grains, number));
+        }
         let mut vacated = Vec::new();
         while self.spare_grains > self.spare_limit {
             vacated.extend(self.evict());
@@ -114,13 +132,24 @@ impl Places {
         vacated
     }
 
-    /// Nobody will lend it again. Gives what has to be vacated.
-    pub(super) fn remove(&mut self, id: PlaceId) -> Option<Range<u64>> {
-        let tenant = self.tenants.get_mut(&id)?;
+    /// Nobody will lend it again.
+    pub(super) fn remove(&mut self, id: PlaceId) {
+        let Some(tenant) = self.tenants.get_mut(&id) else { return };
         tenant.is_removed = true;
-        if tenant.leases > 0 {
-            return None;
+        if let Some(number) = tenant.spare {
+            self.vacant.insert((tenant.grains, number));
         }
+    }
+
+    /// Whether there is something to tidy up.
+    pub(super) fn is_untidy(&self) -> bool {
+        !self.vacant.is_empty()
+    }
+
+    /// Gives what nobody will lend again, to be vacated.
+    pub(super) fn tidy(&mut self) -> Option<Range<u64>> {
+        let (_, number) = self.vacant.first()?;
+        let id = *self.spare.get(number)?;
         self.leave(id)
     }
 
@@ -150,6 +179,7 @@ impl Places {
         let Tenant { first, grains, spare, .. } = self.tenants.remove(&id)?;
         if let Some(number) = spare {
             self.spare.remove(&number);
+            self.vacant.remove(&(grains, number));
             self.spare_grains -= grains;
         }
         Some(range(first, grains))

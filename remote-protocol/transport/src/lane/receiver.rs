@@ -8,6 +8,7 @@ use remote_protocol::id::LaneId;
 use remote_protocol::link::{Receive, Received, Waker};
 
 use super::bell::{self, Waited};
+use super::buffers::Space;
 use super::cpu::{self, Patience};
 use super::end::LaneState;
 use super::layout::RingMemory;
@@ -181,7 +182,11 @@ impl LaneReceiver {
         }
         let signal = self.state.signal();
         signal.set_asleep(true);
-        let waited = bell::sleep(flag, deadline, || self.consumer.observe_ready() || signal.is_any());
+        let tidy_at = self.tidy();
+        let until = deadline.into_iter().chain(tidy_at).min();
+        let waited = bell::sleep(flag, until, || {
+            self.consumer.observe_ready() || signal.is_any() || self.is_untidy() != tidy_at.is_some()
+        });
         signal.set_asleep(false);
         cpu::look();
         if waited == Waited::Rung && !self.is_ready() {
@@ -191,6 +196,22 @@ impl LaneReceiver {
                 self.lied(Lie::Noise);
             }
         }
+    }
+}
+
+/// The parent's memory for buffers is tidied up by who sleeps on the main lane.
+impl LaneReceiver {
+    fn space(&self) -> Option<&Space> {
+        self.end.shared.space().filter(|_| self.lane == LaneId::MAIN).map(|space| &**space)
+    }
+
+    fn is_untidy(&self) -> bool {
+        self.space().is_some_and(Space::is_untidy)
+    }
+
+    /// Tidies up if it is time. Gives when it will be.
+    fn tidy(&self) -> Option<Instant> {
+        self.space().filter(|space| space.is_untidy())?.tidy(Instant::now())
     }
 }
 

@@ -45,9 +45,12 @@ impl Server {
         let region = Arc::new(Region::map(memory.as_fd(), REGION_BYTES)?);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (socket, child) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        let shared = Shared::new(Side::Parent, region, socket).with_buffers(Some(Arc::new(space)), None);
+        let space = Arc::new(space);
+        let shared = Shared::new(Side::Parent, region, socket).with_buffers(Some(Arc::clone(&space)), None);
         shared.set_limit(DEFAULT_LIMIT);
-        Ok(Self { memory, buffers, shared: Arc::new(shared), child })
+        let shared = Arc::new(shared);
+        space.belongs_to(&shared);
+        Ok(Self { memory, buffers, shared, child })
     }
 
     /// What to start the child with as its standard input. When it has connected, that is `stdin`.

@@ -2,8 +2,11 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use remote_protocol::link::{BufferSpace, BufferView, Link};
+use remote_protocol::id::LaneId;
+use remote_protocol::link::{BufferSpace, BufferView, Link, Received};
 
 use super::{GRAIN_BYTES, Space, View};
 use crate::lane::pair;
@@ -52,16 +55,47 @@ fn what_goes_is_given_back_to_the_system() {
     space.remove(gone.id);
     assert!(taken(&space) > 5 * GRAIN_BYTES, "it is lent");
     space.give_back(gone.id);
-
-    assert_eq!(taken(&space), 3 * GRAIN_BYTES);
     assert_eq!(space.lend(gone.id), None);
+    assert!(taken(&space) > 5 * GRAIN_BYTES, "others may come there");
+    let tidy_at = space.tidy(Instant::now()).unwrap();
+    assert_eq!(space.tidy(tidy_at - Duration::from_nanos(1)), Some(tidy_at));
+    assert!(taken(&space) > 5 * GRAIN_BYTES, "it is too early");
+
+    assert_eq!(space.tidy(tidy_at), None);
+
+    assert_eq!((taken(&space), space.is_untidy()), (3 * GRAIN_BYTES, false));
     // What may be lent again is there yet.
     space.give_back(kept.id);
     assert_eq!(taken(&space), 3 * GRAIN_BYTES);
     assert_eq!(space.lend(kept.id), Some(kept.offset));
     space.give_back(kept.id);
     space.remove(kept.id);
+    let tidy_at = space.tidy(Instant::now()).unwrap();
+    space.tidy(tidy_at);
     assert_eq!(taken(&space), 0);
+}
+
+/// Whoever drops the last handle, and whatever the child does: nobody has to say anything for it.
+#[test]
+fn who_sleeps_on_the_main_lane_gives_memory_back() {
+    let (parent, child) = pair().unwrap();
+    let space = Arc::clone(parent.end.shared.space().unwrap());
+    let mut main = parent.open(LaneId::MAIN).unwrap();
+    let asleep = thread::spawn(move || main.rx.recv(&mut Vec::new(), None));
+    // At any moment of going to sleep, and while it sleeps.
+    for _ in 0..2 {
+        let place = space.put(&[1; GRAIN]).unwrap();
+        space.give_back(place.id);
+        assert_eq!(taken(&space), GRAIN_BYTES);
+        space.remove(place.id);
+        let watchdog = Instant::now() + Duration::from_secs(20);
+        while taken(&space) > 0 {
+            assert!(Instant::now() < watchdog, "it is still there");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+    child.close();
+    assert!(matches!(asleep.join().unwrap(), Received::Closed(_)));
 }
 
 #[test]

@@ -33,10 +33,20 @@ fn give_back(places: &mut Places, id: PlaceId) -> usize {
     vacated.len()
 }
 
-fn remove(places: &mut Places, id: PlaceId) -> bool {
-    let vacated = places.remove(id);
-    vacated.iter().for_each(|range| places.vacated(range));
-    vacated.is_some()
+/// One grain.
+fn grain(index: u64) -> Range<u64> {
+    index * GRAIN_BYTES..(index + 1) * GRAIN_BYTES
+}
+
+/// Gives back all that nobody will lend again.
+fn tidy(places: &mut Places) -> Vec<Range<u64>> {
+    let mut vacated = Vec::new();
+    while let Some(range) = places.tidy() {
+        places.vacated(&range);
+        vacated.push(range);
+    }
+    assert!(!places.is_untidy());
+    vacated
 }
 
 #[test]
@@ -46,8 +56,10 @@ fn room_is_reused_when_its_tenant_has_left_and_free_ranges_become_one() {
     assert_eq!(take(&mut places, 1), (None, vec![]));
     // In an order in which a range touches none, one after it, one before it, and both.
     for index in [3, 2, 0, 1] {
-        assert!(!remove(&mut places, tenants[index]));
-        assert_eq!(give_back(&mut places, tenants[index]), 1);
+        places.remove(tenants[index]);
+        assert!(!places.is_untidy());
+        give_back(&mut places, tenants[index]);
+        assert_eq!(tidy(&mut places), [grain(index as u64)]);
     }
     assert_eq!(placed(&mut places, 4).1, 0..4 * GRAIN_BYTES);
 }
@@ -67,7 +79,7 @@ fn what_is_free_in_pieces_is_no_room_for_what_is_longer_than_each() {
     let mut places = Places::new(4 * GRAIN_BYTES);
     let tenants: Vec<_> = (0..4).map(|_| placed(&mut places, 1).0).collect();
     for index in [0, 2] {
-        remove(&mut places, tenants[index]);
+        places.remove(tenants[index]);
         give_back(&mut places, tenants[index]);
     }
     assert_eq!(take(&mut places, 2 * GRAIN_BYTES).0, None);
@@ -108,12 +120,32 @@ fn what_is_lent_twice_is_spare_when_both_have_given_it_back() {
     assert!(places.lend(id).is_some());
     assert_eq!(give_back(&mut places, id), 0);
     assert_eq!(take(&mut places, 1).0, None);
-    assert!(!remove(&mut places, id));
+    places.remove(id);
     assert_eq!(places.lend(id), None);
     assert_eq!(give_back(&mut places, id), 1);
     // Once too often, and of what is gone.
-    assert_eq!((give_back(&mut places, id), remove(&mut places, id)), (0, false));
+    assert_eq!(give_back(&mut places, id), 0);
+    places.remove(id);
+    assert!(!places.is_untidy());
     assert!(take(&mut places, 1).0.is_some());
+}
+
+#[test]
+fn what_is_as_large_comes_where_something_was() {
+    let mut places = Places::new(16 * GRAIN_BYTES);
+    let [(first, _), (second, range), _] = [1, 2, 1].map(|grains| placed(&mut places, grains));
+    for id in [first, second] {
+        places.remove(id);
+        assert_eq!(give_back(&mut places, id), 0);
+    }
+
+    let (third, again) = placed(&mut places, 2);
+
+    assert_eq!(again, range);
+    assert_eq!((places.lend(second), places.lend(third)), (None, Some(range.start)));
+    // What is of another size does not.
+    assert_eq!(placed(&mut places, 2).1.start, 4 * GRAIN_BYTES);
+    assert_eq!(tidy(&mut places), [grain(0)]);
 }
 
 #[derive(Clone, Debug)]
@@ -122,6 +154,7 @@ enum Step {
     Lend(usize),
     GiveBack(usize),
     Remove(usize),
+    Tidy,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -130,6 +163,7 @@ fn step() -> impl Strategy<Value = Step> {
         any::<usize>().prop_map(Step::Lend),
         any::<usize>().prop_map(Step::GiveBack),
         any::<usize>().prop_map(Step::Remove),
+        Just(Step::Tidy),
     ]
 }
 
@@ -173,10 +207,10 @@ proptest! {
                 Step::Remove(index) => {
                     let Some(id) = nth(index) else { continue };
                     model.get_mut(&id).unwrap().2 = false;
-                    let vacated = places.remove(id);
-                    vacated.iter().for_each(|range| places.vacated(range));
-                    (vacated.into_iter().collect(), None)
+                    places.remove(id);
+                    (vec![], None)
                 }
+                Step::Tidy => (tidy(&mut places), None),
             };
             for range in vacated {
                 for (other, leases, lendable) in model.values_mut() {
@@ -197,11 +231,12 @@ proptest! {
             prop_assert!(spare == places.spare_grains && spare <= places.spare_limit);
         }
         for (id, (_, leases, _)) in &model {
-            remove(&mut places, *id);
+            places.remove(*id);
             for _ in 0..*leases {
                 give_back(&mut places, *id);
             }
         }
+        tidy(&mut places);
         prop_assert_eq!(places.free, BTreeMap::from([(0, GRAINS)]));
         prop_assert!(places.tenants.is_empty() && places.spare.is_empty());
     }
