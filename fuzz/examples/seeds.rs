@@ -9,6 +9,8 @@ mod child_session;
 mod honest;
 #[path = "../../remote-protocol/tests/it/bodies/parent_session.rs"]
 mod parent_session;
+#[path = "../../remote-protocol/tests/it/bodies/records.rs"]
+mod records;
 #[path = "../../remote-protocol/tests/it/bodies/steps.rs"]
 mod steps;
 #[path = "../../remote-protocol/tests/it/bodies/value.rs"]
@@ -29,10 +31,12 @@ fn main() -> io::Result<()> {
         ("to_child", honest::to_child()),
         ("to_parent", honest::to_parent()),
         ("value", value::seeds()),
+        ("records", records::seeds()),
         ("parent_session", parent_session::seeds()),
         ("child_session", child_session::seeds()),
         ("objects", remote_object::fuzz::objects_seeds()),
         ("arguments", remote_object::fuzz::arguments_seeds()),
+        ("calling", remote_object::fuzz::calling_seeds()),
         ("ring", lane::scripted::seeds()),
     ];
     for (target, seeds) in targets {

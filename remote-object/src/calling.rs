@@ -261,13 +261,19 @@ impl Calling {
     }
 
     /// What is held of the parent's objects.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn held(&self) -> std::collections::BTreeMap<LentId, u32> {
         lock(&self.proxies).held.counts()
     }
 
+    /// What is held of the parent's buffers.
+    #[cfg(any(test, feature = "__fuzz"))]
+    pub(crate) fn held_buffers(&self) -> std::collections::BTreeMap<LentId, u32> {
+        lock(&self.proxies).buffers.counts()
+    }
+
     /// The callbacks, how many references the parent has to each, and whether this side can still send it.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn lent(&self) -> std::collections::BTreeMap<LentId, (u32, bool)> {
         lock(&self.callbacks).entries().map(|(id, (), count, kept)| (id, (count, kept))).collect()
     }

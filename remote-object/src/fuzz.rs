@@ -1,16 +1,19 @@
-//! What the fuzz targets `objects` and `arguments` do with their input: an application that uses everything, and a child that says
-//! anything.
+//! What the fuzz targets `objects`, `arguments` and `calling` do with their input: an application that uses everything, and a child, or
+//! a parent, that says anything.
 //!
 //! The workspace `fuzz` gets here by the feature `__fuzz`, which is for nobody else.
 
 mod arguments;
+mod calling;
 mod child;
 mod objects;
+mod parent;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::arguments::{arguments, arguments_seeds};
+pub use self::calling::{calling, calling_seeds};
 pub use self::objects::{objects, objects_seeds};
 
 use serde::{Deserialize, Serialize};

@@ -314,16 +314,16 @@ fn returned(child: &Child, result: Returned<'_>) -> Result<Outcome<'static>, Run
 
 /// Has nothing but its life.
 #[remote_object::interface]
-trait Thing: Send + Sync {
+pub(super) trait Thing: Send + Sync {
     fn number(&self) -> Result<u32, CallError>;
 }
 
-type Things = Vec<Remote<dyn Thing>>;
-type OfKind = (Things, Vec<RemoteBuffer>, Vec<Callback<Things>>);
+pub(super) type Things = Vec<Remote<dyn Thing>>;
+pub(super) type OfKind = (Things, Vec<RemoteBuffer>, Vec<Callback<Things>>);
 
 /// Makes things, and keeps what it is given.
 #[remote_object::interface]
-trait Vault: Send + Sync {
+pub(super) trait Vault: Send + Sync {
     fn make(&self, count: u8) -> Result<Things, CallError>;
     fn buffer(&self, length: u8) -> Result<RemoteBuffer, CallError>;
     /// All of a kind.
@@ -341,7 +341,7 @@ trait Vault: Send + Sync {
 }
 
 #[derive(Debug, thiserror::Error, Serialize, Deserialize)]
-enum Failure {
+pub(super) enum Failure {
     #[error("it is too much")]
     TooMuch(Things),
     #[error(transparent)]
@@ -469,11 +469,11 @@ impl Thing for Counted {
     }
 }
 
-fn pick<T>(from: &[T], number: u8) -> Option<&T> {
+pub(super) fn pick<T>(from: &[T], number: u8) -> Option<&T> {
     from.get(usize::from(number) % from.len().max(1))
 }
 
-fn take<T>(from: &mut Vec<T>, number: u8) -> Option<T> {
+pub(super) fn take<T>(from: &mut Vec<T>, number: u8) -> Option<T> {
     let index = usize::from(number) % from.len().max(1);
     (index < from.len()).then(|| from.swap_remove(index))
 }

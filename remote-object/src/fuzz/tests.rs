@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::{arguments, arguments_seeds, objects, objects_seeds};
+use super::{arguments, arguments_seeds, calling, calling_seeds, objects, objects_seeds};
 
 /// Gives how many inputs there are.
 fn run_corpus(target: &str, body: fn(&[u8]) -> bool) -> usize {
@@ -23,12 +23,16 @@ fn what_the_fuzzers_came_to_does_no_harm() {
     for (name, input) in arguments_seeds() {
         assert!(arguments(&input), "{name}");
     }
+    for (name, input) in calling_seeds() {
+        assert!(calling(&input), "{name}");
+    }
     // Miri takes an hour for the rest.
     if cfg!(miri) {
         return;
     }
     assert!(run_corpus("objects", objects) > 0);
     assert!(run_corpus("arguments", arguments) > 0);
+    assert!(run_corpus("calling", calling) > 0);
 }
 
 fn tampered(seeds: Vec<(&'static str, Vec<u8>)>) -> impl Strategy<Value = Vec<u8>> {
@@ -54,11 +58,17 @@ proptest! {
     fn random_inputs_do_no_harm(input in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = objects(&input);
         let _ = arguments(&input);
+        let _ = calling(&input);
     }
 
     #[test]
     fn children_that_do_anything_do_no_harm(input in tampered(objects_seeds())) {
         let _ = objects(&input);
+    }
+
+    #[test]
+    fn parents_that_do_anything_do_no_harm(input in tampered(calling_seeds())) {
+        let _ = calling(&input);
     }
 
     #[test]

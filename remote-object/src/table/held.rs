@@ -56,7 +56,7 @@ impl<T: AsRef<Arrivals>> Held<T> {
     }
 
     /// How many references there are to each thing that is held.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn counts(&self) -> std::collections::BTreeMap<LentId, u32> {
         let held = self.by_id.iter().filter_map(|(id, held)| Some((*id, held.upgrade()?)));
         held.map(|(id, held)| (id, (*held).as_ref().count())).collect()

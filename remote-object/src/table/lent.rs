@@ -34,7 +34,7 @@ impl Count {
         self.0 & !Self::KEPT.0
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     const fn is_kept(self) -> bool {
         self.0 >= Self::KEPT.0
     }
@@ -140,12 +140,11 @@ impl<T> Lent<T> {
     }
 
     /// What is lent, how many references there are to it, and whether this side can still send it.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn entries(&self) -> impl Iterator<Item = (LentId, &T, u32, bool)> {
-        let id = |slot: usize, generation| LentId { slot: u32::try_from(slot).unwrap(), generation };
-        self.slots.iter().enumerate().filter_map(move |(number, slot)| {
-            let value = slot.value.as_ref()?;
-            Some((id(number, slot.generation), value, slot.count.lent(), slot.count.is_kept()))
+        (0..).zip(&self.slots).filter_map(|(number, slot)| {
+            let id = LentId { slot: number, generation: slot.generation };
+            Some((id, slot.value.as_ref()?, slot.count.lent(), slot.count.is_kept()))
         })
     }
 

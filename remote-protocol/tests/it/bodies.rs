@@ -2,6 +2,7 @@
 //! in a test.
 
 pub(crate) mod messages;
+pub(crate) mod records;
 pub(crate) mod value;
 
 pub(crate) mod child_session;

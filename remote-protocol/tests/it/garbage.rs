@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::bodies::{child_session, messages, parent_session, value};
+use crate::bodies::{child_session, messages, parent_session, records, value};
 use crate::honest;
 
 struct Target {
@@ -19,11 +19,12 @@ struct Target {
 /// What is to the liking of a target, and names for it.
 type Seeds = Vec<(&'static str, Vec<u8>)>;
 
-fn targets() -> [Target; 5] {
+fn targets() -> [Target; 6] {
     [
         Target { name: "to_parent", body: messages::to_parent, seeds: honest::to_parent(), cases: 100_000 },
         Target { name: "to_child", body: messages::to_child, seeds: honest::to_child(), cases: 100_000 },
         Target { name: "value", body: value::value, seeds: value::seeds(), cases: 20_000 },
+        Target { name: "records", body: records::records, seeds: records::seeds(), cases: 20_000 },
         Target {
             name: "parent_session",
             body: parent_session::parent_session,

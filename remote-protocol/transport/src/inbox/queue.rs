@@ -1,7 +1,6 @@
 //! The records of one lane.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -15,11 +14,6 @@ use crate::spare::Spare;
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
-    /// Whether `state` has something, for the thread that receives, so that it takes no lock to learn that there is nothing. Changed
-    /// under the lock.
-    has_something: AtomicBool,
-    /// Whether that thread reads the channel itself, so that it takes no notice of `changed`.
-    is_reading: AtomicBool,
 }
 
 #[derive(Default)]
@@ -30,6 +24,8 @@ pub(super) struct State {
     pub(super) woken: bool,
     /// Whether a thread waits for `changed`: notifying costs a system call even if there is none.
     is_waiting: bool,
+    /// Whether its thread reads the channel itself, so that it takes no notice of `changed`.
+    pub(super) is_reading: bool,
     /// Whether its thread is to read the channel.
     pub(super) is_asked_to_read: bool,
     pub(super) closure: Option<Closure>,
@@ -52,41 +48,8 @@ impl Queue {
         lock(&self.state)
     }
 
-    /// Whether there may be something for the thread that receives. What comes later finds that it [reads](Self::begin_to_read).
-    pub(super) fn has_something(&self) -> bool {
-        self.has_something.load(Ordering::SeqCst)
-    }
-
-    /// Takes note of what is left.
-    pub(super) fn settle(&self, state: &State) {
-        self.has_something.store(state.has_something(), Ordering::SeqCst);
-    }
-
-    /// The thread that receives is about to read; not when there is something for it.
-    ///
-    /// It says so before it looks, and whoever has something for it looks after having put that there: so at least one sees the other.
-    pub(super) fn begin_to_read(&self) -> bool {
-        self.is_reading.store(true, Ordering::SeqCst);
-        let begins = !self.has_something();
-        if !begins {
-            self.end_reading();
-        }
-        begins
-    }
-
-    /// It does not read any more.
-    pub(super) fn end_reading(&self) {
-        self.is_reading.store(false, Ordering::Release);
-    }
-
-    /// Whether it reads, or is about to. To be asked after having [notified](Self::notify) it.
-    pub(super) fn is_reading(&self) -> bool {
-        self.is_reading.load(Ordering::SeqCst)
-    }
-
-    /// Has the thread that receives see what there is now, and wakes it if it waits; gives whether it did.
+    /// Wakes the thread that waits; gives whether there is one.
     pub(super) fn notify(&self, state: MutexGuard<'_, State>) -> bool {
-        self.settle(&state);
         let is_waiting = state.is_waiting;
         drop(state);
         if is_waiting {

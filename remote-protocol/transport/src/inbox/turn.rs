@@ -6,24 +6,14 @@ use remote_protocol::id::LaneId;
 use remote_protocol::link::{Closure, Received};
 
 use super::Inbox;
-use super::queue::Queue;
 
 impl Inbox {
     /// What the receiver of `lane` comes back with, if it need not wait.
-    #[inline]
-    pub(crate) fn try_recv(&self, lane: LaneId, record: &mut Vec<u8>) -> Option<Received> {
+    pub(crate) fn try_recv(&self, lane: LaneId, record: &mut Vec<u8>, deadline: Option<Instant>) -> Option<Received> {
         match self.queue(lane) {
-            Some(queue) if queue.has_something() => self.take(queue, record),
-            Some(_) => None,
+            Some(queue) => self.look(&mut queue.lock(), record, deadline),
             None => Some(Received::Closed(Closure::Ended)),
         }
-    }
-
-    fn take(&self, queue: &Queue, record: &mut Vec<u8>) -> Option<Received> {
-        let mut state = queue.lock();
-        let received = self.look(&mut state, record, None);
-        queue.settle(&state);
-        received
     }
 
     /// Waits, as the receiver of `lane`, for something in it, for [`ask_to_read`](Self::ask_to_read), or until the deadline.
@@ -47,13 +37,17 @@ impl Inbox {
 
     /// The receiver of `lane` is about to read; not when there is something for it.
     pub(crate) fn begin_to_read(&self, lane: LaneId) -> bool {
-        self.queue(lane).is_some_and(Queue::begin_to_read)
+        self.queue(lane).is_some_and(|queue| {
+            let mut state = queue.lock();
+            state.is_reading = !state.has_something();
+            state.is_reading
+        })
     }
 
     /// It does not read any more.
     pub(crate) fn end_reading(&self, lane: LaneId) {
         if let Some(queue) = self.queue(lane) {
-            queue.end_reading();
+            queue.lock().is_reading = false;
         }
     }
 
@@ -62,8 +56,9 @@ impl Inbox {
         self.queue(lane).is_some_and(|queue| {
             let mut state = queue.lock();
             state.woken = true;
+            let is_reading = state.is_reading;
             queue.notify(state);
-            queue.is_reading()
+            is_reading
         })
     }
 }

@@ -104,7 +104,7 @@ struct End {
 impl End {
     fn lane(this: &Arc<Self>, lane: LaneId) -> Lane {
         Lane {
-            tx: Box::new(LaneSender { end: Arc::clone(this), lane, message: Vec::new() }),
+            tx: Box::new(LaneSender { end: Arc::clone(this), lane }),
             rx: Box::new(LaneReceiver { end: Arc::clone(this), lane }),
         }
     }
@@ -128,13 +128,11 @@ impl Drop for End {
 struct LaneSender {
     end: Arc<End>,
     lane: LaneId,
-    /// What is sent, with its header; kept for the next one.
-    message: Vec<u8>,
 }
 
 impl Transmit for LaneSender {
     fn send(&mut self, record: &[u8]) -> Result<(), SendError> {
-        self.end.outbox.send(self.lane, record, &mut self.message)
+        self.end.outbox.send(self.lane, record)
     }
 }
 
@@ -146,10 +144,6 @@ struct LaneReceiver {
 impl Receive for LaneReceiver {
     fn recv(&mut self, record: &mut Vec<u8>, deadline: Option<Instant>) -> Received {
         self.end.reading.recv(self.lane, record, deadline)
-    }
-
-    fn recv_now(&mut self, record: &mut Vec<u8>) -> Option<Received> {
-        self.end.reading.recv_now(self.lane, record)
     }
 
     fn waker(&self) -> Waker {

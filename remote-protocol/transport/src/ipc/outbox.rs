@@ -35,7 +35,7 @@ struct State {
     /// Messages as they are sent.
     messages: VecDeque<Vec<u8>>,
     spare: Spare,
-    /// The length of `messages` and of the one that the writer is sending.
+    /// The length of `messages` and of the one that is being sent.
     queued_bytes: usize,
     /// How many messages were sent to this outbox, ever.
     sent: u64,
@@ -69,26 +69,26 @@ impl Outbox {
         }
     }
 
-    /// Sends a record, or queues it for the writer. Never blocks. `message` is room for it, which the sender keeps for the next one.
-    pub(super) fn send(&self, lane: LaneId, record: &[u8], message: &mut Vec<u8>) -> Result<(), SendError> {
+    /// Sends a record, or queues it for the writer. Never blocks.
+    pub(super) fn send(&self, lane: LaneId, record: &[u8]) -> Result<(), SendError> {
         if record.len() > RECORD_BYTES {
             return Err(SendError::TooLong { length: record.len(), limit: RECORD_BYTES });
         }
-        message.clear();
-        message.extend_from_slice(&Header { lane, received: 0 }.to_bytes());
-        message.extend_from_slice(record);
         let mut state = lock(&self.state);
         if state.is_closed {
             return Err(SendError::Closed);
         }
+        let mut message = state.spare.take(Header::BYTES + record.len());
+        message.extend_from_slice(&Header { lane, received: 0 }.to_bytes());
+        message.extend_from_slice(record);
+        state.queued_bytes += message.len();
         state.sent += 1;
         if record.len() <= AT_ONCE_BYTES
             && state.messages.is_empty()
             && self.unread(&state) <= AT_ONCE_UNREAD
             && let Some(tx) = state.tx.take()
         {
-            drop(state);
-            let state = self.hand_over(tx, message);
+            let state = self.hand_over(state, tx, message);
             let is_left_to_writer = state.is_writer_waiting && !state.messages.is_empty();
             drop(state);
             if is_left_to_writer {
@@ -96,9 +96,7 @@ impl Outbox {
             }
             return Ok(());
         }
-        let spare = state.spare.take(message.len());
-        state.queued_bytes += message.len();
-        state.messages.push_back(mem::replace(message, spare));
+        state.messages.push_back(message);
         // Whoever sends just now looks for more, or tells the writer.
         let is_writer_needed = state.is_writer_waiting && state.tx.is_some();
         drop(state);
@@ -111,9 +109,7 @@ impl Outbox {
     /// Takes note of what the peer says with a message of its own, which was received.
     pub(super) fn heard(&self, received_by_peer: u32) {
         self.received_by_peer.store(received_by_peer, Ordering::Relaxed);
-        // Only the one who reads comes here, so nothing is lost between the two.
-        let received = self.received.load(Ordering::Relaxed);
-        self.received.store(received.wrapping_add(1), Ordering::Relaxed);
+        self.received.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many messages the system may still hold. A peer that says nonsense makes them many.
@@ -167,14 +163,10 @@ impl Outbox {
         while !state.is_closed {
             // Who has `tx` tells when there is something left to do.
             if state.tx.is_some()
-                && let Some(mut message) = state.messages.pop_front()
+                && let Some(message) = state.messages.pop_front()
                 && let Some(tx) = state.tx.take()
             {
-                drop(state);
-                let mut after = self.hand_over(tx, &mut message);
-                after.queued_bytes -= message.len();
-                after.spare.give(message);
-                state = after;
+                state = self.hand_over(state, tx, message);
             } else {
                 state.is_writer_waiting = true;
                 state = wait(&self.filled, state, None);
@@ -187,21 +179,29 @@ impl Outbox {
     ///
     /// A peer that is gone may have said something before it went. So this closes the outbox alone; the pump ends the
     /// link when it has received the last of it.
-    fn hand_over(&self, tx: IpcBytesSender, message: &mut [u8]) -> MutexGuard<'_, State> {
-        Header::set_received(message, self.received.load(Ordering::Relaxed));
+    fn hand_over<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        tx: IpcBytesSender,
+        mut message: Vec<u8>,
+    ) -> MutexGuard<'a, State> {
+        drop(state);
+        Header::set_received(&mut message, self.received.load(Ordering::Relaxed));
         let result = loop {
-            match tx.send(message) {
+            match tx.send(&message) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result,
             }
         };
         let mut state = lock(&self.state);
+        state.queued_bytes -= message.len();
         if let Err(error) = result {
             self.close_locked(state);
             tracing::debug!(%error, "nothing more can be sent");
             return lock(&self.state);
         }
         state.handed_over += 1;
+        state.spare.give(message);
         if !state.is_closed {
             state.tx = Some(tx);
         }

@@ -58,17 +58,10 @@ impl Reading {
     }
 
     /// As [`Receive::recv`](remote_protocol::link::Receive::recv), for the receiver of `lane`.
-    ///
-    /// The clock is asked when something other than a record ended a wait, or when the pump would not tell of the deadline in time.
     pub(super) fn recv(&self, lane: LaneId, record: &mut Vec<u8>, deadline: Option<Instant>) -> Received {
-        let is_past = || deadline.is_some_and(|deadline| deadline <= Instant::now());
-        let (mut is_following, mut has_waited) = (false, false);
+        let mut is_following = false;
         loop {
-            let mut received = self.inbox.try_recv(lane, record);
-            if received.is_none() && has_waited && is_past() {
-                received = Some(Received::TimedOut);
-            }
-            if let Some(received) = received {
+            if let Some(received) = self.inbox.try_recv(lane, record, deadline) {
                 if is_following {
                     let next = self.turns().stop_following(lane);
                     self.pass_on(next);
@@ -79,12 +72,7 @@ impl Reading {
             match turn {
                 Turn::Read { way, tell_pump } => {
                     is_following = false;
-                    let way = Way { reading: self, way: Some(way) };
                     if tell_pump {
-                        if is_past() {
-                            way.leave();
-                            return Received::TimedOut;
-                        }
                         self.changed.notify_one();
                     }
                     if self.read(way, lane, record) {
@@ -96,13 +84,7 @@ impl Reading {
                     self.inbox.wait(lane, deadline);
                 }
             }
-            has_waited = true;
         }
-    }
-
-    /// As [`Receive::recv_now`](remote_protocol::link::Receive::recv_now), for the receiver of `lane`.
-    pub(super) fn recv_now(&self, lane: LaneId, record: &mut Vec<u8>) -> Option<Received> {
-        self.inbox.try_recv(lane, record)
     }
 
     /// Has the receiver of `lane` come back.
@@ -113,7 +95,8 @@ impl Reading {
     }
 
     /// Reads until there is a record for `lane`, which it gives, or something else to look at.
-    fn read(&self, way: Way<'_>, lane: LaneId, record: &mut Vec<u8>) -> bool {
+    fn read(&self, way: IpcBytesReceiver, lane: LaneId, record: &mut Vec<u8>) -> bool {
+        let way = Way { reading: self, way: Some(way) };
         if !self.inbox.begin_to_read(lane) {
             way.leave();
             return false;
@@ -253,7 +236,6 @@ impl Way<'_> {
     }
 
     /// Lets others read.
-    #[inline]
     fn leave(mut self) {
         if let Some(way) = self.way.take() {
             let next = self.reading.turns().leave(way);
@@ -290,14 +272,11 @@ impl Way<'_> {
 
 impl Drop for Way<'_> {
     fn drop(&mut self) {
-        if self.way.is_some() {
-            self.over(Closure::Ended);
-        }
+        self.over(Closure::Ended);
     }
 }
 
 /// Waits for a message; `None` when no more will come.
-#[inline]
 fn receive(rx: &IpcBytesReceiver) -> Option<Vec<u8>> {
     loop {
         match rx.recv() {

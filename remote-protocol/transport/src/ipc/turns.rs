@@ -32,10 +32,9 @@ enum Phase {
 }
 
 /// What the pump knew and did when it last looked.
+#[derive(Default)]
 struct Pump {
     changes: u64,
-    /// How long it leaves things alone that go on.
-    pace: Duration,
     /// How often in a row it found the same one reading.
     quiet: u32,
     /// When it looks again by itself.
@@ -79,7 +78,7 @@ pub(super) enum Step<W> {
 
 impl<W> Turns<W> {
     pub(super) fn new(way: W) -> Self {
-        Self { way: Some(way), followers: 0, deadline: None, changes: 0, phase: Phase::Open, pump: Pump::new() }
+        Self { way: Some(way), followers: 0, deadline: None, changes: 0, phase: Phase::Open, pump: Pump::default() }
     }
 
     /// The receiver of `lane` has nothing and waits.
@@ -128,18 +127,14 @@ impl<W> Turns<W> {
         if self.deadline.take_if(|deadline| *deadline <= now).is_some() {
             return Step::Nudge;
         }
-        let changes = self.changes.wrapping_sub(mem::replace(&mut self.pump.changes, self.changes));
-        let is_unchanged = changes == 0;
-        self.pump.pace = if changes >= LIVELY { SLOWEST.min(self.pump.pace * 2) } else { TICK };
+        let is_unchanged = mem::replace(&mut self.pump.changes, self.changes) == self.changes;
         self.pump.quiet = if is_unchanged { self.pump.quiet.saturating_add(1) } else { 0 };
         if is_unchanged && let Some(way) = self.way.take() {
             self.changes += 1;
             return Step::Read(way);
         }
         self.pump.is_asleep = self.way.is_none() && self.pump.quiet >= QUIET;
-        // When nobody reads just now, it may be the beginning of something that takes long.
-        let pace = if self.way.is_some() { TICK } else { self.pump.pace };
-        let tick = (!self.pump.is_asleep).then(|| now + pace);
+        let tick = (!self.pump.is_asleep).then(|| now + TICK);
         self.pump.wakes_at = tick.into_iter().chain(self.deadline).min();
         Step::Sleep(self.pump.wakes_at)
     }
@@ -163,12 +158,6 @@ impl<W> Turns<W> {
     }
 }
 
-impl Pump {
-    const fn new() -> Self {
-        Self { changes: 0, pace: TICK, quiet: 0, wakes_at: None, is_asleep: false }
-    }
-}
-
 fn bit(lane: LaneId) -> u16 {
     1_u16.checked_shl(lane.0.into()).unwrap_or(0)
 }
@@ -176,13 +165,6 @@ fn bit(lane: LaneId) -> u16 {
 /// How long nobody has to read, before the pump does; and how often it looks while things go on. Longer than what most listeners and
 /// methods take, and short enough for who waits for what only the pump would find: the first record of a new lane.
 const TICK: Duration = Duration::from_millis(5);
-
-/// How seldom it looks while calls follow each other: each time it wakes up it may drive two processes that hand each other one
-/// processor onto two, where their calls take twice as long.
-const SLOWEST: Duration = Duration::from_millis(40);
-
-/// How often somebody begins or stops to read, from one look to the next, where calls follow each other.
-const LIVELY: u64 = 64;
 
 /// How often it finds the same one reading before it waits to be told.
 const QUIET: u32 = 2;
@@ -257,32 +239,6 @@ mod tests {
             assert_eq!(turns.step(now), Step::Sleep(Some(now + TICK)));
             now += TICK;
         }
-    }
-
-    #[test]
-    fn the_pump_looks_more_seldom_while_calls_follow_each_other() {
-        let mut turns = Turns::new(());
-        let now = Instant::now();
-        let busy = |turns: &mut Turns<()>| {
-            for _ in 0..LIVELY {
-                reads(turns.begin(MAIN, None));
-                turns.leave(());
-            }
-            reads(turns.begin(MAIN, None));
-            turns.step(now)
-        };
-        assert_eq!(busy(&mut turns), Step::Sleep(Some(now + 2 * TICK)));
-        turns.leave(());
-        for _ in 0..10 {
-            busy(&mut turns);
-            turns.leave(());
-        }
-        assert_eq!(busy(&mut turns), Step::Sleep(Some(now + SLOWEST)));
-
-        // Once nobody reads, it comes to that as soon as ever.
-        turns.leave(());
-        assert_eq!(turns.step(now), Step::Sleep(Some(now + TICK)));
-        assert_eq!(turns.step(now), Step::Read(()));
     }
 
     #[test]
