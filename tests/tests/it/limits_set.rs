@@ -78,6 +78,23 @@ every_transport! {
         assert_eq!(long.next().1.len(), bytes);
     }
 
+    /// A8, A12: a child that may leave little unhandled can say as much as it likes, one after the other.
+    fn a_child_with_little_room_may_say_much(setup) {
+        let least = Limits::new().window(1 << 20).message_bytes(SHORT).lanes(2).calls(1);
+        let (setup, child) = of_limited_parent(setup, least);
+        let flooded = heard::<Process, (u32, Vec<u8>)>(&child.port(), "flooded");
+        setup.require("flood");
+        let count = 20;
+        for _ in 0..200 {
+            let report = Gate::new();
+            child.port().emit("flood", &(report.address(), count, 4000)).unwrap();
+            assert_eq!(report.arrival().text(), "Ok(())");
+            for number in 0..count {
+                assert_eq!(flooded.next().1.0, number);
+            }
+        }
+    }
+
     /// A8: a process may have less than others: what is sent to all reaches the others, and the error names the one it does not reach.
     fn one_process_may_be_limited_alone(setup) {
         setup.require("ports");

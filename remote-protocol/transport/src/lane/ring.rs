@@ -57,13 +57,16 @@ pub(super) struct Producer<M> {
     end: u64,
     /// From where on it is worth asking whether we can start over at the beginning of the ring.
     look_at: u64,
+    /// Where we started over last, and how many words were skipped before that. The consumer has passed those of earlier times: there would
+    /// have been no room to start over.
+    skipped: (u64, u64),
 }
 
 impl<M: Memory> Producer<M> {
     /// The first producer of a ring of zeros.
     pub(super) fn new(memory: M) -> Self {
         let words = memory.data().len() as u64;
-        Self { memory, words, tail: 0, head: 0, end: 0, look_at: NEAR_WORDS }
+        Self { memory, words, tail: 0, head: 0, end: 0, look_at: NEAR_WORDS, skipped: (0, 0) }
     }
 
     /// Writes a record of at most [`RECORD_BYTES`], and `tag` with it.
@@ -108,7 +111,9 @@ impl<M: Memory> Producer<M> {
 
     /// How many bytes the consumer has not taken, as far as we know.
     pub(super) const fn untaken_bytes(&self) -> usize {
-        (self.tail - self.head) as usize * WORD_BYTES
+        let (passed, words) = self.skipped;
+        let skipped = if self.head < passed { words } else { 0 };
+        (self.tail - self.head).saturating_sub(skipped) as usize * WORD_BYTES
     }
 
     /// Asks to be told of room, after a record found none. Gives whether there is some by now, and nobody need be told.
@@ -176,7 +181,9 @@ impl<M: Memory> Producer<M> {
             first.store(0);
             header.publish(AROUND);
         }
-        self.tail += self.words - start as u64;
+        let skipped = self.words - start as u64;
+        self.tail += skipped;
+        self.skipped = (self.tail, skipped);
         self.look_at = self.tail + NEAR_WORDS;
     }
 

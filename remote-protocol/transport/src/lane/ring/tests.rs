@@ -100,6 +100,19 @@ fn records_of_every_length_go_around_for_ever() {
 }
 
 #[test]
+fn what_is_skipped_when_the_ring_starts_over_does_not_count_as_untaken() {
+    let (_plain, mut producer, mut consumer) = ring(WORDS);
+    for _ in 0..20_000 / LESS {
+        producer.push(&[7; 1000], 0).unwrap();
+        let head = producer.memory.head().acquire();
+        producer.advance(head).unwrap();
+        assert_eq!(producer.untaken_bytes(), 8 + 1000);
+        assert!(pop(&mut consumer).is_some());
+        consumer.rest();
+    }
+}
+
+#[test]
 fn a_consumer_that_keeps_up_uses_little_of_the_ring() {
     let (plain, mut producer, mut consumer) = ring(WORDS);
     for _ in 0..100_000 / LESS {
