@@ -414,8 +414,10 @@ impl Connection {
 
     /// Ends the process because it broke the protocol.
     pub(crate) fn violated(&self, violation: Violation) {
-        tracing::error!(process = %self.id, %violation, "ending the process");
-        self.ending.judge(DetachReason::Violation(violation));
+        // Several threads may find that it broke a rule, or the executor, of each message of many.
+        if self.ending.judge(DetachReason::Violation(violation.clone())) {
+            tracing::error!(process = %self.id, kind = violation.kind(), %violation, "ending the process");
+        }
         self.kill();
         self.close_link();
     }

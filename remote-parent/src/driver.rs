@@ -24,6 +24,7 @@ use crate::log;
 use crate::port;
 use crate::process::{self, Process, ProcessError};
 use crate::restart::Restarting;
+use crate::snapshot::GoneSnapshot;
 
 /// Runs everything of one process, on its thread, until it is gone and everybody has been told.
 ///
@@ -321,6 +322,7 @@ impl Driver {
         self.run_local();
         let reason = connection.reason(self.hub().deadlines().stop);
         tracing::debug!(process = %self.process.id(), %reason, "detached");
+        self.hub().note_gone(GoneSnapshot::new(&self.process, &reason));
         // Before the frames go, so that their listeners can ask for it.
         self.process.set_detached(reason.clone());
         for frame in frames {

@@ -1,5 +1,5 @@
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use crate::parent::AlreadyServed;
 use crate::port::EmitError;
 use crate::process::{self, Process};
 use crate::pump::Pump;
+use crate::snapshot::GoneSnapshot;
 use crate::watchdog::Watchdog;
 
 /// All that belongs to one parent. Every handle holds it; no user code runs while one of its locks is held.
@@ -52,6 +53,8 @@ struct Members {
     serve: Option<Arc<dyn Serve>>,
     /// How many processes that crashed are being started again.
     restarting: usize,
+    /// The processes that went last.
+    gone: VecDeque<GoneSnapshot>,
     closed: bool,
 }
 
@@ -136,6 +139,20 @@ impl Hub {
             loader.closed_in(id);
             self.forget_unloaded(&loader);
         }
+    }
+
+    /// Notes why a process went, before anybody is told.
+    pub(crate) fn note_gone(&self, process: GoneSnapshot) {
+        let mut members = lock(&self.members);
+        if members.gone.len() >= GONE {
+            members.gone.pop_front();
+        }
+        members.gone.push_back(process);
+    }
+
+    /// The processes that went last.
+    pub(crate) fn gone_last(&self) -> Vec<GoneSnapshot> {
+        lock(&self.members).gone.iter().cloned().collect()
     }
 
     /// A process that crashed is about to be started again.
@@ -367,6 +384,9 @@ pub(crate) fn after(duration: Duration) -> Instant {
 
 /// Ten years.
 const FAR_AWAY: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// How many processes that are gone a snapshot tells of: as many as anybody reads, after whatever went wrong.
+const GONE: usize = 16;
 
 /// The serial number of the main process.
 pub(crate) const MAIN: u32 = 0;

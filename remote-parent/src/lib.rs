@@ -55,7 +55,7 @@ pub use crate::parent::{AlreadyServed, CloseError, NewError, Parent, ParentClose
 pub use crate::port::{EmitError, Port, Subject};
 pub use crate::process::{LastHeard, Process, ProcessError, Streams};
 pub use crate::sandbox::SandboxError;
-pub use crate::snapshot::{FrameSnapshot, LoaderSnapshot, ProcessSnapshot, Snapshot};
+pub use crate::snapshot::{FrameSnapshot, GoneSnapshot, LoaderSnapshot, ProcessSnapshot, Snapshot};
 pub use crate::spawn::StartError;
 pub use remote_protocol::event::{Event, EventKey, PayloadError};
 pub use remote_protocol::id::{FrameId, ProcessId};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use remote_protocol::sandbox::Report;
 use serde::Serialize;
 
+use crate::detach::DetachReason;
 use crate::hub::Hub;
+use crate::process;
 
 /// The processes, frames and loaders of a parent at one moment, for diagnostics: it can be serialised, and prints as a few lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -17,6 +19,8 @@ pub struct Snapshot {
     pub frames: Vec<FrameSnapshot>,
     /// The loaders.
     pub loaders: Vec<LoaderSnapshot>,
+    /// The processes that went last, at most 16, the last one last.
+    pub gone: Vec<GoneSnapshot>,
 }
 
 /// What a snapshot has of a process.
@@ -73,6 +77,27 @@ pub struct LoaderSnapshot {
     pub unloading: bool,
 }
 
+/// What a snapshot has of a process that is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct GoneSnapshot {
+    /// The operating system's process id that it had.
+    pub pid: u32,
+    /// Its number among all processes of the parent.
+    pub serial: u32,
+    /// What it was called.
+    pub name: Option<String>,
+    /// Why it went, as [`DetachReason`] says it.
+    pub reason: String,
+}
+
+impl GoneSnapshot {
+    pub(crate) fn new(process: &process::Shared, reason: &DetachReason) -> Self {
+        let (id, name) = (process.id(), process.options().name.clone());
+        Self { pid: id.pid(), serial: id.serial(), name, reason: reason.to_string() }
+    }
+}
+
 impl Snapshot {
     pub(crate) fn of(hub: &Arc<Hub>) -> Self {
         let processes = hub.all_processes().into_iter().map(|process| {
@@ -104,7 +129,12 @@ impl Snapshot {
             listeners: loader.listener_count(),
             unloading: loader.is_unloading(),
         });
-        Self { processes: processes.collect(), frames: frames.collect(), loaders: loaders.collect() }
+        Self {
+            processes: processes.collect(),
+            frames: frames.collect(),
+            loaders: loaders.collect(),
+            gone: hub.gone_last(),
+        }
     }
 }
 
@@ -128,6 +158,9 @@ impl fmt::Display for Snapshot {
         }
         for LoaderSnapshot { name, modules, listeners, .. } in &self.loaders {
             writeln!(f, "loader {name}: {} modules, {listeners} listeners", modules.len())?;
+        }
+        for GoneSnapshot { pid, name, reason, .. } in &self.gone {
+            writeln!(f, "process {pid} ({}) is gone: {reason}", name.as_deref().unwrap_or("unnamed"))?;
         }
         Ok(())
     }

@@ -56,9 +56,12 @@ impl Ending {
         self.wait(deadline, |state| state.status.is_some())
     }
 
-    /// We end the process, for this reason; the first one counts.
-    pub(crate) fn judge(&self, reason: DetachReason) {
-        lock(&self.state).verdict.get_or_insert(reason);
+    /// We end the process, for this reason; the first one counts. Gives whether this is it.
+    pub(crate) fn judge(&self, reason: DetachReason) -> bool {
+        let mut state = lock(&self.state);
+        let is_first = state.verdict.is_none();
+        state.verdict.get_or_insert(reason);
+        is_first
     }
 
     /// Why the process went, which had or had not said that it would end.

@@ -91,3 +91,56 @@ pub enum Violation {
     #[error(transparent)]
     Object(#[from] Abuse),
 }
+
+/// Names all kinds of violations; the compiler sees to it that none is left out.
+macro_rules! kinds {
+    ($($pattern:pat => $name:literal,)+) => {
+        impl Violation {
+            /// What [`kind`](Self::kind) can give.
+            pub const KINDS: &[&str] = &[$($name),+];
+
+            /// Which rule was broken, without anything of the case: for counting, and for tests that leave none out.
+            ///
+            /// ```
+            /// use remote_protocol::state::Violation;
+            ///
+            /// let violation = Violation::TooManyFrames { limit: 4096 };
+            /// assert_eq!(violation.kind(), "TooManyFrames");
+            /// assert!(Violation::KINDS.contains(&violation.kind()));
+            /// ```
+            #[must_use]
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $($pattern => $name,)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Self::Malformed(_) => "Malformed",
+    Self::Record(JoinError::Empty) => "Record::Empty",
+    Self::Record(JoinError::Unknown { .. }) => "Record::Unknown",
+    Self::Record(JoinError::TooLong { .. }) => "Record::TooLong",
+    Self::Record(JoinError::TooMuch { .. }) => "Record::TooMuch",
+    Self::Link(Closure::Ended) => "Link::Ended",
+    Self::Link(Closure::Overflow { .. }) => "Link::Overflow",
+    Self::Link(Closure::Misused { .. }) => "Link::Misused",
+    Self::Link(Closure::Corrupted { .. }) => "Link::Corrupted",
+    Self::Unexpected { .. } => "Unexpected",
+    Self::WrongLane { .. } => "WrongLane",
+    Self::NoSuchLoader(_) => "NoSuchLoader",
+    Self::NoSuchFrame(_) => "NoSuchFrame",
+    Self::FrameTaken(_) => "FrameTaken",
+    Self::TooManyFrames { .. } => "TooManyFrames",
+    Self::TooManyLanes { .. } => "TooManyLanes",
+    Self::LongName { .. } => "LongName",
+    Self::ReferencesInEvent { .. } => "ReferencesInEvent",
+    Self::NoSuchInvocation(_) => "NoSuchInvocation",
+    Self::HandledTooMuch { .. } => "HandledTooMuch",
+    Self::AcknowledgedTooMuch { .. } => "AcknowledgedTooMuch",
+    Self::Object(Abuse::Release { .. }) => "Object::Release",
+    Self::Object(Abuse::Name { .. }) => "Object::Name",
+    Self::Object(Abuse::Revoked { .. }) => "Object::Revoked",
+}

@@ -2,6 +2,7 @@
 //!
 //! The number in a test's name is that of its group, see `docs/hostile.md`. What all of them have in common is in [`siege`].
 
+mod log;
 mod siege;
 
 mod calls;
@@ -17,3 +18,4 @@ mod scarcity;
 mod silence;
 mod starting;
 mod steps;
+mod violations;

@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use remote_parent::{Deadlines, DetachReason, Parent, ParentOptions, Process, ProcessOptions, StartError, Transport};
+use remote_parent::{
+    Deadlines, DetachReason, Limits, Parent, ParentOptions, Process, ProcessOptions, StartError, Transport,
+};
 use remote_protocol::call::{self, Access, Call, Outcome, Request, Root, Selector};
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::id::{CallId, InvocationId, LentId};
@@ -28,6 +30,7 @@ use tests::objects::Objects;
 use tests::puppet::{Command, Done, Pull, Strings};
 use tests::raw;
 
+use super::log;
 use crate::harness::{PATIENCE, Setup, ask, sync};
 
 /// Tests of attacks, over every transport that joins processes.
@@ -105,6 +108,7 @@ pub(crate) struct Siege {
 impl Siege {
     fn begin(name: &str, transport: Transport) -> Self {
         let panics = note_panics();
+        log::begin();
         let deadlines = Deadlines { start: PATIENCE, stop: SOON, ..Deadlines::default() };
         let setup = Setup::long(name, transport, ParentOptions::new().deadlines(deadlines));
         let objects = Objects::served(setup.parent());
@@ -167,8 +171,13 @@ impl Siege {
 
     /// A child that has said hello, and does what it is told from now on.
     pub(crate) fn puppet(&self) -> Puppet {
+        self.puppet_with(Limits::new())
+    }
+
+    /// One that is to keep to these limits.
+    pub(crate) fn puppet_with(&self, limits: Limits) -> Puppet {
         let strings = Strings::new();
-        let options = self.puppets(&strings.arguments(true));
+        let options = self.puppets(&strings.arguments(true)).limits(limits);
         let process = self.parent().processes().spawn_with(options).expect("it says hello");
         Puppet { process, pull: strings.taken_up() }
     }
@@ -280,10 +289,14 @@ impl Puppet {
         self.say(&raw::short(message));
     }
 
-    /// Sends a record many times.
     /// Sends a record on its main lane many times.
     pub(crate) fn repeat(&mut self, record: Vec<u8>, times: u32) {
-        self.act(&Command::Say { lane: 0, record, times });
+        self.repeat_on(0, record, times);
+    }
+
+    /// Sends a record on a lane many times.
+    pub(crate) fn repeat_on(&mut self, lane: u8, record: Vec<u8>, times: u32) {
+        self.act(&Command::Say { lane, record, times });
     }
 
     /// Sends a record on a further lane.
