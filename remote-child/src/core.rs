@@ -239,7 +239,6 @@ impl Core {
         // Mostly the next message is the return, and comes at once: then nobody need know that it is waited for, nor until when.
         let mut first = None;
         if !self.lanes.has_functions() {
-            self.lanes.rest();
             first = self.inlet.soon();
             if let Some(Ok(message)) = &first
                 && let Some(answer) = ShortReturn::read(message).filter(|answer| answer.call == id)

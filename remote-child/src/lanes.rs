@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use remote_protocol::call::{self, Call, Outcome, Release, Request, ShortCall};
+use remote_protocol::call::{self, Call, Outcome, Release, Request, Return, ShortCall, ShortReturn};
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{CallId, LaneId, LentId};
 use remote_protocol::limits::{self, Limits, RECORD_BYTES};
@@ -318,7 +318,11 @@ impl Lanes {
         };
         let mut taken = Taken { lanes: self, lane: Some(lane) };
         let Some(lane) = &mut taken.lane else { return Err(CallFailure::Disconnected) };
-        lane.outlet.send(message).map_err(failure)?;
+        let sent = match ShortCall::of(message) {
+            Some(call) => lane.outlet.send(&call),
+            None => lane.outlet.send(message),
+        };
+        sent.map_err(failure)?;
         let result = lane.wait_for_return(id, Some(deadline), take, self);
         if result == Err(CallFailure::Deadline(id)) {
             self.given_up(id);
@@ -523,21 +527,22 @@ impl CallLane {
                     return Err(CallFailure::Disconnected);
                 }
             };
-            let returned = match ToChild::decode(&message) {
-                Ok(ToChild::Object(call::ToChild::Return(answer))) if answer.call == id => {
-                    take(answer.outcome);
-                    true
-                }
-                Ok(ToChild::Object(call::ToChild::Return(answer))) => {
-                    lanes.late(answer.call, answer.outcome);
-                    false
-                }
-                Ok(_) | Err(_) => {
-                    tracing::error!("the parent sent something else than a return on a lane for calls");
-                    lanes.link.close();
-                    return Err(CallFailure::Disconnected);
-                }
+            let answer = match ShortReturn::read(&message) {
+                Some(answer) => Return { call: answer.call, outcome: answer.outcome() },
+                None => match ToChild::decode(&message) {
+                    Ok(ToChild::Object(call::ToChild::Return(answer))) => answer,
+                    Ok(_) | Err(_) => {
+                        tracing::error!("the parent sent something else than a return on a lane for calls");
+                        lanes.link.close();
+                        return Err(CallFailure::Disconnected);
+                    }
+                },
             };
+            let returned = answer.call == id;
+            match returned {
+                true => take(answer.outcome),
+                false => lanes.late(answer.call, answer.outcome),
+            }
             self.inlet.recycle(message);
             if returned {
                 return Ok(());

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use remote_protocol::call::{Call, CallError, Outcome, Release, Request, Return, Root, Selector, ToParent};
+use remote_protocol::call::{Call, CallError, Outcome, Release, Request, Return, Root, Selector, ShortCall, ToParent};
 use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::OutletError;
@@ -30,7 +30,7 @@ use crate::object::{Object, Wanted};
 use crate::policy::{Access, Decision, Filters};
 use crate::scope::Arrival;
 use crate::table::Arrivals;
-use crate::waits::{self, Activity, UnderWay};
+use crate::waits::{self, Activity, Under, UnderWay};
 
 mod held;
 mod tables;
@@ -141,7 +141,7 @@ impl Serving {
 
     /// A method begins to be served; it ends when what this gives is dropped.
     pub(crate) fn begin(&self, method: Cow<'static, str>) -> Begun<'_> {
-        Begun { serving: self, number: self.under_way.serve(method) }
+        Begun { serving: self, under: self.under_way.serve(method) }
     }
 
     /// What the parent's threads do for the process.
@@ -435,12 +435,12 @@ impl Serving {
 /// Something that a thread is in the midst of, until this is dropped.
 pub(crate) struct Begun<'a> {
     serving: &'a Serving,
-    number: u64,
+    under: Under,
 }
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        self.serving.under_way.end(self.number);
+        self.serving.under_way.end(self.under);
     }
 }
 
@@ -462,6 +462,13 @@ impl Service for ProcessService {
             ToParent::Revoked { callbacks } => self.0.revoke(&callbacks),
             ToParent::Cancel { call } => self.0.cancel(call),
         }
+        Ok(())
+    }
+
+    fn call(&self, call: ShortCall<'_>, answer: &mut dyn Answer) -> Result<(), Abuse> {
+        let Some(object) = self.0.object(call.object) else { return self.handle(ToParent::Call(call.into()), answer) };
+        let asker = Asker::Child { serving: &self.0, call: call.id, references: Vec::new(), answer };
+        object.dispatch(Invocation::new(Selector::Typed(call.method), Arguments::Typed(call.arguments), asker));
         Ok(())
     }
 

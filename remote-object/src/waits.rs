@@ -2,7 +2,9 @@
 //! diagnostics, above all for the error of a wait that took too long.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread, ThreadId};
@@ -12,19 +14,17 @@ use remote_protocol::payload::Location;
 
 /// What is under way for one process; as much as it has lanes and functions that are waited for, at most.
 #[derive(Default)]
-pub(crate) struct UnderWay(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    activities: Vec<Activity>,
-    /// The thread that ended something last: mostly it begins something next.
-    last: Option<Thread>,
+pub(crate) struct UnderWay {
+    /// Those that have ended are in it until something takes their place.
+    places: Mutex<Vec<Activity>>,
+    /// What ended last in each place of the first, so that ending something takes no lock.
+    ended: [AtomicU64; PLACES],
 }
 
 /// Something that a thread does, within what it began before.
 #[derive(Clone)]
 pub(crate) struct Activity {
-    /// Later ones have greater numbers.
+    /// Later ones of a thread have greater numbers, and no two have the same.
     number: u64,
     thread: Thread,
     doing: Doing,
@@ -38,62 +38,111 @@ enum Doing {
     Waiting(Location<'static>),
 }
 
+/// What has begun and is to be ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Under {
+    pub(crate) number: u64,
+    place: usize,
+}
+
 impl UnderWay {
     /// This thread begins to serve a method; gives what to [end](Self::end).
-    pub(crate) fn serve(&self, method: Cow<'static, str>) -> u64 {
+    pub(crate) fn serve(&self, method: Cow<'static, str>) -> Under {
         self.begin(Doing::Serving(method))
     }
 
     /// This thread begins to wait for a function; gives what to [end](Self::end).
-    pub(crate) fn wait(&self, made_at: &Location<'static>) -> u64 {
+    pub(crate) fn wait(&self, made_at: &Location<'static>) -> Under {
         self.begin(Doing::Waiting(made_at.clone()))
     }
 
-    pub(crate) fn end(&self, number: u64) {
-        let mut state = self.lock();
-        // Mostly what began last.
-        if let Some(index) = state.activities.iter().rposition(|activity| activity.number == number) {
-            let Activity { thread, doing, .. } = state.activities.swap_remove(index);
-            let before = state.last.replace(thread);
-            drop(state);
-            drop((before, doing));
+    pub(crate) fn end(&self, Under { number, place }: Under) {
+        match self.ended.get(place) {
+            Some(ended) => ended.store(number, Ordering::Release),
+            // So many at once are rare.
+            None => self.lock().retain(|activity| activity.number != number),
         }
     }
 
     /// The methods that are being served.
     pub(crate) fn methods(&self) -> Vec<String> {
-        let state = self.lock();
-        let served = state.activities.iter().filter_map(|activity| match &activity.doing {
-            Doing::Serving(method) => Some(method.clone().into_owned()),
+        let served = self.activities().into_iter().filter_map(|activity| match activity.doing {
+            Doing::Serving(method) => Some(method.into_owned()),
             Doing::Waiting(_) => None,
         });
         served.collect()
     }
 
     pub(crate) fn activities(&self) -> Vec<Activity> {
-        self.lock().activities.clone()
+        let places = self.lock();
+        let under_way = places.iter().enumerate().filter(|(place, activity)| !self.has_ended(*place, activity));
+        under_way.map(|(_, activity)| activity.clone()).collect()
     }
 
-    fn begin(&self, doing: Doing) -> u64 {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let this = THIS.with(|this| *this);
-        let mut state = self.lock();
-        let thread = state.last.take_if(|last| last.id() == this).unwrap_or_else(thread::current);
-        state.activities.push(Activity { number, thread, doing });
-        number
+    fn begin(&self, doing: Doing) -> Under {
+        let (this, number) = THIS.with(|this| (this.id, this.next()));
+        let mut places = self.lock();
+        let free = places.iter().enumerate().position(|(place, activity)| self.has_ended(place, activity));
+        let place = free.unwrap_or(places.len());
+        let before = match places.get_mut(place) {
+            Some(activity) => {
+                activity.number = number;
+                // Mostly it is the thread that was here before.
+                let thread =
+                    (activity.thread.id() != this).then(|| mem::replace(&mut activity.thread, thread::current()));
+                Some((mem::replace(&mut activity.doing, doing), thread))
+            }
+            None => {
+                places.push(Activity { number, thread: thread::current(), doing });
+                None
+            }
+        };
+        drop(places);
+        drop(before);
+        Under { number, place }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether what is in a place has ended.
+    fn has_ended(&self, place: usize, activity: &Activity) -> bool {
+        self.ended.get(place).is_some_and(|ended| ended.load(Ordering::Acquire) == activity.number)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Activity>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread, and the numbers that it gives to what it does.
+struct This {
+    id: ThreadId,
+    next: Cell<u64>,
+}
+
+impl This {
+    fn next(&self) -> u64 {
+        let mut next = self.next.get();
+        if next.is_multiple_of(NUMBERS) {
+            // So threads of many processes do not count on one word.
+            next = BLOCKS.fetch_add(1, Ordering::Relaxed) * NUMBERS + 1;
+        }
+        self.next.set(next + 1);
+        next
     }
 }
 
 thread_local! {
     /// This thread.
-    static THIS: ThreadId = thread::current().id();
+    static THIS: This = This { id: thread::current().id(), next: Cell::new(0) };
 }
 
-static NUMBER: AtomicU64 = AtomicU64::new(0);
+/// How many numbers a thread takes at a time.
+const NUMBERS: u64 = 1 << 16;
+
+/// How often any has.
+static BLOCKS: AtomicU64 = AtomicU64::new(0);
+
+/// Twice as many as a process has lanes.
+const PLACES: usize = 32;
 
 /// Says who waits for whom, from the wait with this number on: whose function it is, and what that process itself waits for, and so on.
 pub(crate) fn chain(wait: u64, processes: &[(ProcessId, Vec<Activity>)]) -> String {
@@ -199,7 +248,7 @@ mod tests {
             third.unwrap().join().unwrap();
             wait
         });
-        let text = chain(waits, &[(one, of_one.activities()), (other, of_other.activities())]);
+        let text = chain(waits.number, &[(one, of_one.activities()), (other, of_other.activities())]);
         assert_eq!(
             text,
             "method `map` for process 101 (thread remote-101) waits for the function made at src/x.rs:10:5 in process 102; \

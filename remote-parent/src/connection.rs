@@ -73,8 +73,6 @@ pub(crate) struct Connection {
     /// Whether the link is closed: what was said before is still heard, but no call is begun.
     cut: AtomicBool,
     pulse: Pulse,
-    /// The kind of the last message that was handled.
-    last: Mutex<Option<&'static str>>,
     pub(crate) ending: Ending,
 }
 
@@ -118,7 +116,6 @@ impl Connection {
             heard_all: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             pulse: Pulse::default(),
-            last: Mutex::default(),
             ending: Ending::default(),
         })
     }
@@ -224,9 +221,14 @@ impl Connection {
         self.running.load(Ordering::Acquire)
     }
 
-    /// Whether a call of the loop thread is served by the thread that receives it, and nobody else has to know of it.
+    /// Whether a call is served by the thread that receives it, and nobody else has to know of it.
+    pub(crate) fn is_served_here(&self) -> bool {
+        self.is_running() && self.pump.is_none() && !log::is_on()
+    }
+
+    /// [`is_served_here`](Self::is_served_here), for a call of the loop thread.
     pub(crate) fn serves_at_once(&self) -> bool {
-        self.is_running() && self.pump.is_none() && !self.heard_all.load(Ordering::Acquire) && !log::is_on()
+        self.is_served_here() && !self.heard_all.load(Ordering::Acquire)
     }
 
     /// The child has said its last word on the main lane.
@@ -344,12 +346,8 @@ impl Connection {
         }
     }
 
-    pub(crate) fn handled_message(&self, kind: &'static str) {
-        *lock(&self.last) = Some(kind);
-    }
-
     pub(crate) fn last_heard(&self) -> LastHeard {
-        LastHeard { message: *lock(&self.last), calls: self.ending.calls() }
+        LastHeard { message: self.reading.last(), calls: self.ending.calls() }
     }
 
     pub(crate) fn take_streams(&self) -> Streams {

@@ -8,11 +8,11 @@ use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::event::Arrived;
 use remote_protocol::id::FrameId;
 use remote_protocol::message::{Event, Target, ToParent};
-use remote_protocol::record::{Charge, Message};
+use remote_protocol::record::Charge;
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::{Received, Session};
 
-use crate::connection::reading::{ForDriver, Turn};
+use crate::connection::reading::{ForDriver, Handled, Turn};
 use crate::connection::{Connection, Local};
 use crate::detach::DetachReason;
 use crate::frame::{self, Frame, FrameOptions};
@@ -108,12 +108,13 @@ impl Driver {
                 },
                 ForDriver::Deferred(message) => {
                     self.run_local();
-                    self.handle(ToParent::decode(&message)?, message.len())?;
-                    handled = Some(message);
+                    let kind = self.handle(ToParent::decode(&message)?, message.len())?;
+                    handled = Some(Handled { message, kind });
                 }
                 ForDriver::Call(call, length) => {
                     self.run_local();
-                    self.handle(ToParent::Object(call::ToParent::Call(call)), length)?;
+                    let kind = self.handle(ToParent::Object(call::ToParent::Call(call)), length)?;
+                    reading.note(kind);
                 }
                 ForDriver::Woken | ForDriver::Nothing => {}
                 ForDriver::Closed => return Ok(()),
@@ -122,7 +123,7 @@ impl Driver {
     }
 
     /// Reads the next message, and handles it if it is for this thread; gives it back. Breaks at the end of the link.
-    fn read(&self, mut turn: Turn<'_>, answer: &mut MainAnswer) -> Result<ControlFlow<(), Option<Message>>, Violation> {
+    fn read(&self, mut turn: Turn<'_>, answer: &mut MainAnswer) -> Result<ControlFlow<(), Option<Handled>>, Violation> {
         let next = match turn.now() {
             None => {
                 self.connection().rest();
@@ -144,24 +145,23 @@ impl Driver {
             // The session has nothing to say about it, and no other thread waits for it.
             drop(turn);
             self.run_local();
-            lane::handle(self.connection(), call::ToParent::Call(call.into()), answer)?;
-            self.connection().handled_message(CALL);
-            return Ok(ControlFlow::Continue(Some(message)));
+            lane::call(self.connection(), call, answer)?;
+            return Ok(ControlFlow::Continue(Some(Handled { message, kind: CALL })));
         }
         let decoded = ToParent::decode(&message)?;
         log::received(self.process.id(), &decoded, message.len());
         let sorted = self.connection().sort(decoded, message.len())?;
         // Others may read while this one is handled.
         drop(turn);
-        if let Some(decoded) = sorted {
-            // What was begun before this message was sent comes before it.
-            self.run_local();
-            self.handle(decoded, message.len())?;
-        }
-        Ok(ControlFlow::Continue(Some(message)))
+        let Some(decoded) = sorted else { return Ok(ControlFlow::Continue(None)) };
+        // What was begun before this message was sent comes before it.
+        self.run_local();
+        let kind = self.handle(decoded, message.len())?;
+        Ok(ControlFlow::Continue(Some(Handled { message, kind })))
     }
 
-    fn handle(&self, message: ToParent<'_>, length: usize) -> Result<(), Violation> {
+    /// Handles a message; gives its kind.
+    fn handle(&self, message: ToParent<'_>, length: usize) -> Result<&'static str, Violation> {
         let connection = self.connection();
         let kind = message.kind();
         if message == ToParent::Bye {
@@ -212,8 +212,7 @@ impl Driver {
             Received::Nothing => connection.recovered(),
             Received::Acknowledged | Received::Ready { .. } | Received::Refused { .. } => {}
         }
-        connection.handled_message(kind);
-        Ok(())
+        Ok(kind)
     }
 
     fn report(&self, loader: &LoaderState, error: &ProcessError) {

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use remote_protocol::call::{self, Outcome, Release, Return};
+use remote_protocol::call::{self, Outcome, Release, Return, ShortCall, ShortReturn};
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
 use remote_protocol::id::{LaneId, ProcessId};
@@ -42,15 +42,28 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
             Err(Pause::Closed) => return Ok(()),
             Err(Pause::Violation(violation)) => return Err(violation),
         };
-        let decoded = ToParent::decode(&message)?;
-        log::received(connection.id(), &decoded, message.len());
-        match decoded {
-            ToParent::Object(call @ call::ToParent::Call(_)) if connection.is_running() => {
-                receive(connection, call, message.len(), &mut answer)?;
+        match ShortCall::read(&message) {
+            Some(short) if connection.is_served_here() => call(connection, short, &mut answer)?,
+            _ => {
+                let decoded = ToParent::decode(&message)?;
+                log::received(connection.id(), &decoded, message.len());
+                match decoded {
+                    ToParent::Object(call @ call::ToParent::Call(_)) if connection.is_running() => {
+                        receive(connection, call, message.len(), &mut answer)?;
+                    }
+                    message => return Err(Violation::WrongLane { message: message.kind(), lane: id }),
+                }
             }
-            message => return Err(Violation::WrongLane { message: message.kind(), lane: id }),
         }
         inlet.recycle(message);
+    }
+}
+
+/// Hands a short call to what serves it.
+pub(crate) fn call(connection: &Connection, call: ShortCall<'_>, answer: &mut dyn Answer) -> Result<(), Violation> {
+    match connection.service() {
+        Some(service) if !connection.is_cut_off() => contained(|| service.call(call, answer)),
+        _ => handle(connection, call::ToParent::Call(call.into()), answer),
     }
 }
 
@@ -107,13 +120,7 @@ pub(crate) fn handle(
         (_, call::ToParent::Call(_)) if connection.is_cut_off() => Ok(()),
         (Some(service), message) => {
             let releases = matches!(message, call::ToParent::Release(_));
-            match contain(|| service.handle(message, answer)) {
-                Ok(handled) => handled?,
-                // Methods are contained one by one; what is left are destructors of their results.
-                Err(panic) => {
-                    tracing::error!(process = %connection.id(), %panic, "a destructor of the application panicked");
-                }
-            }
+            contained(|| service.handle(message, answer))?;
             if releases {
                 connection.command(Session::released);
             }
@@ -141,6 +148,17 @@ pub(crate) fn handle(
     }
 }
 
+/// Serves something. Methods are contained one by one; what is left are destructors of their results.
+fn contained(serve: impl FnOnce() -> Result<(), Abuse>) -> Result<(), Violation> {
+    match contain(serve) {
+        Ok(served) => Ok(served?),
+        Err(panic) => {
+            tracing::error!(%panic, "a destructor of the application panicked");
+            Ok(())
+        }
+    }
+}
+
 /// Answers the calls of one lane.
 #[derive(Clone)]
 struct LaneAnswer {
@@ -150,6 +168,11 @@ struct LaneAnswer {
 
 impl Answer for LaneAnswer {
     fn send(&mut self, answer: Return<'_>) -> Result<(), OutletError> {
+        if let Some(short) = ShortReturn::new(&answer)
+            && !log::is_on()
+        {
+            return lock(&self.outlet).send(&short);
+        }
         let message = ToChild::Object(call::ToChild::Return(answer));
         lock(&self.outlet).send_after(&message, |bytes| log::sent(self.process, &message, bytes))
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::call::{Invoke, Outcome, Release, Request, Return, Run, ToParent};
+use crate::call::{Invoke, Outcome, Release, Request, Return, Run, ShortCall, ToParent};
 use crate::endpoint::OutletError;
 use crate::id::{CallId, LentId, ProcessId};
 use crate::limits::Limits;
@@ -31,6 +31,15 @@ pub trait Service: Send + Sync {
     ///
     /// [`Abuse`] when no honest child sends such a message; the process is ended.
     fn handle(&self, message: ToParent<'_>, answer: &mut dyn Answer) -> Result<(), Abuse>;
+
+    /// Handles a call that is a short one, as [`handle`](Self::handle) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    fn call(&self, call: ShortCall<'_>, answer: &mut dyn Answer) -> Result<(), Abuse> {
+        self.handle(ToParent::Call(call.into()), answer)
+    }
 
     /// What is alive between the parent and the process, for diagnostics.
     fn alive(&self) -> Alive;

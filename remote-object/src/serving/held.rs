@@ -92,7 +92,7 @@ impl HeldCallback {
         }
         let lent = copied(&references);
         let argument = Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references };
-        let waiting = Begun { serving, number: serving.under_way.wait(self.location()) };
+        let waiting = Begun { serving, under: serving.under_way.wait(self.location()) };
         let deadline = limits::deadline(Instant::now(), within);
         let name = || function::name(self.location());
         let error = match serving.child.run(self.id, form, argument, deadline) {
@@ -104,7 +104,7 @@ impl HeldCallback {
         }
         Err(match error {
             RunError::Deadline => {
-                CallError::Deadline { method: name(), after: within, waits: serving.chain(waiting.number) }
+                CallError::Deadline { method: name(), after: within, waits: serving.chain(waiting.under.number) }
             }
             RunError::TooDeep { limit } => CallError::TooDeep { function: name(), limit },
             RunError::Busy { .. } => CallError::Busy { method: name(), reason: error.to_string() },

@@ -137,7 +137,7 @@ impl Connection {
                 }
             }
         }
-        self.handled_message(kind);
+        self.reading.note(kind);
         Ok(None)
     }
 

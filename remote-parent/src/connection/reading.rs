@@ -45,6 +45,8 @@ struct State {
     woken: bool,
     driver_sleeps: bool,
     invocations: Invocations,
+    /// The kind of the last message that was handled.
+    last: Option<&'static str>,
 }
 
 /// Something that is kept for the driver.
@@ -52,6 +54,13 @@ enum Deferred {
     Message(Message, Option<Charge>),
     /// Of a function that nobody waits for any more.
     Call(Call<'static>, Charge),
+}
+
+/// A message that the driver has handled.
+pub(crate) struct Handled {
+    /// Its memory is used again.
+    pub(crate) message: Message,
+    pub(crate) kind: &'static str,
 }
 
 /// What there is for the driver.
@@ -107,11 +116,14 @@ impl Reading {
         drop(inlet);
     }
 
-    /// What there is for the driver; it waits for that if it `may_wait`. The memory of a message that it has `handled` is used again.
-    pub(crate) fn next(&self, may_wait: bool, handled: Option<Message>) -> ForDriver<'_> {
+    /// What there is for the driver, which has `handled` the one before; it waits for that if it `may_wait`.
+    pub(crate) fn next(&self, may_wait: bool, handled: Option<Handled>) -> ForDriver<'_> {
         let mut state = lock(&self.state);
-        if let (Some(message), Some(inlet)) = (handled, &mut state.inlet) {
-            inlet.recycle(message);
+        if let Some(Handled { message, kind }) = handled {
+            state.last = Some(kind);
+            if let Some(inlet) = &mut state.inlet {
+                inlet.recycle(message);
+            }
         }
         loop {
             if std::mem::take(&mut state.woken) {
@@ -138,6 +150,16 @@ impl Reading {
             state = self.driver.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.driver_sleeps = false;
         }
+    }
+
+    /// A message of this kind has been handled, whose memory is not used again.
+    pub(crate) fn note(&self, kind: &'static str) {
+        lock(&self.state).last = Some(kind);
+    }
+
+    /// The kind of the last message that was handled.
+    pub(crate) fn last(&self) -> Option<&'static str> {
+        lock(&self.state).last
     }
 
     /// A function is about to be called. `None` when too many are unanswered.

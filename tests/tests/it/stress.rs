@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use remote_parent::{DetachReason, Frame, FrameId, FrameOptions, Loader, Process, ProcessId, Transport, this_module};
+use remote_parent::{
+    DetachReason, Frame, FrameId, FrameOptions, Loader, ParentOptions, Process, ProcessId, Transport, this_module,
+};
 use tests::modules::stress::{Act, Command, Heard, Name, Report};
 
 use crate::harness::{Events, PATIENCE, Setup};
@@ -55,7 +57,7 @@ fn stress(name: &str, scale: &Scale) {
     // A parent of its own for each part, and a watchdog.
     while left > 0 {
         let steps = left.min(scale.steps);
-        let setup = Setup::new(name, scale.transport);
+        let setup = Setup::long(name, scale.transport, ParentOptions::new());
         World::new(setup, scale, Random::new(seed)).run(steps);
         left -= steps;
         seed = seed.wrapping_add(1);
