@@ -10,7 +10,7 @@
 //! header of a kind of its own sends the consumer back to the beginning. A header is 0 until its record is complete:
 //! before the producer completes one it puts a 0 behind it, where the next will be, so that the consumer never takes
 //! for a header what lay there from the last time around. So the consumer waits at the very word that will hold the
-//! header, and a small record and its header come over in one cache line.
+//! header. Every record begins with a cache line: so a small one comes over in one, together with its header.
 //!
 //! # Lies
 //!
@@ -74,8 +74,7 @@ impl<M: Memory> Producer<M> {
     /// The record is [published](Word::publish): whether the consumer sleeps is to be observed after this.
     #[inline]
     pub(super) fn push(&mut self, record: &[u8], tag: u16) -> Result<(), PushError> {
-        let body = record.len().div_ceil(WORD_BYTES);
-        let step = 1 + body;
+        let step = step_of(record.len());
         let mut start = self.start();
         if self.tail >= self.look_at {
             self.start_over_early(start, step)?;
@@ -121,8 +120,8 @@ impl<M: Memory> Producer<M> {
         self.memory.wanted().publish(1);
         let head = self.memory.head().observe();
         self.advance(head)?;
-        // What a record takes at most, wherever it starts: it may have to go around.
-        let step = 2 + record_bytes.div_ceil(WORD_BYTES);
+        // What a record takes at most, wherever it starts: it may have to go around. Behind it is the next header.
+        let step = step_of(record_bytes) + 1;
         let skip = self.words as usize - self.start();
         let need = if step > skip { skip + step } else { step };
         let has_room = self.tail + need as u64 <= self.end;
@@ -226,12 +225,14 @@ impl<M: Memory> Consumer<M> {
             return Ok(None);
         }
         let length = length_of(header)?;
-        let body = length.div_ceil(WORD_BYTES);
+        let step = step_of(length);
         // Behind it there must be room for the next header.
-        let words = self.memory.data().get(start + 1..start + 1 + body + 1).and_then(|words| words.get(..body));
-        let Some(words) = words else { return Err(Lie::Length { length }) };
+        let words = self.memory.data().get(start + 1..=start + step);
+        let Some(words) = words.and_then(|words| words.get(..length.div_ceil(WORD_BYTES))) else {
+            return Err(Lie::Length { length });
+        };
         copy_out(words, length, record);
-        self.head += 1 + body as u64;
+        self.head += step as u64;
         let wants_room = self.head - self.told >= TELL_WORDS && self.tell();
         Ok(Some(Popped { tag: tag_of(header), wants_room }))
     }
@@ -342,6 +343,15 @@ pub(super) const fn is_length(words: usize) -> bool {
 }
 
 const WORD_BYTES: usize = size_of::<u64>();
+
+/// A cache line: what moves from one processor to another at a time, at the cost of most of a small call.
+const LINE_WORDS: usize = 64 / WORD_BYTES;
+
+/// How many words it is from a record of this length to the next one.
+#[inline]
+const fn step_of(length: usize) -> usize {
+    (1 + length.div_ceil(WORD_BYTES)).next_multiple_of(LINE_WORDS)
+}
 
 /// What a consumer that keeps up with its producer uses of the ring: less than a first-level cache.
 const NEAR_WORDS: u64 = 2048;

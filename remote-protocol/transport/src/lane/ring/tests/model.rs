@@ -38,9 +38,9 @@ impl Word for AtomicU64 {
     }
 }
 
-/// A ring so small that the third record goes around, and has to wait for the two before it.
+/// A ring so small that the fourth record goes around, and has to wait for the two before it.
 struct Small {
-    data: [AtomicU64; 8],
+    data: [AtomicU64; 32],
     head: AtomicU64,
     wanted: AtomicU64,
 }
@@ -48,7 +48,7 @@ struct Small {
 impl Small {
     fn new() -> Arc<Self> {
         let word = |_| AtomicU64::new(0);
-        Arc::new(Self { data: [0; 8].map(word), head: word(0), wanted: word(0) })
+        Arc::new(Self { data: [0; 32].map(word), head: word(0), wanted: word(0) })
     }
 }
 
@@ -175,7 +175,7 @@ fn what_lay_there_before_is_no_header_and_room_is_told_of() {
         let sender = thread::spawn({
             let (bell, room) = (Arc::clone(&bell), Arc::clone(&room));
             move || {
-                for number in 0..3 {
+                for number in 0..4 {
                     while producer.push(&record(number), u16::from(number)) == Err(PushError::Full) {
                         // The other one rings when it finds the wish.
                         room.raise();
@@ -188,7 +188,7 @@ fn what_lay_there_before_is_no_header_and_room_is_told_of() {
                 }
             }
         });
-        receive(Consumer::new(small), &bell, &room, 3);
+        receive(Consumer::new(small), &bell, &room, 4);
         sender.join().unwrap();
     });
 }

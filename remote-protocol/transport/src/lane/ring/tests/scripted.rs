@@ -17,7 +17,7 @@ use crate::lane::word::Word;
 pub(crate) fn ring(mut bytes: &[u8]) -> bool {
     let Some(size) = next::<Size>(&mut bytes) else { return false };
     let words = match size {
-        Size::Tiny => 32,
+        Size::Tiny => 64,
         Size::Near => 8 * 1024,
         Size::Small => 32 * 1024,
         Size::Far => 256 * 1024,
