@@ -16,12 +16,13 @@
 //! }
 //! ```
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// Listeners of type `F`, a cheap clone such as `Arc<dyn Fn(…)>`.
 #[derive(Debug)]
 pub struct Listeners<F> {
-    /// Per name, in the order they were added; ids ascend. Names without listeners have no entry.
+    /// Per name, in the order they were added; ids ascend. Names without listeners have no entry. No name is a peer's: those are only
+    /// looked up.
     by_name: HashMap<Box<str>, Vec<Entry<F>>>,
     /// The id of the listener added last.
     newest: u64,
