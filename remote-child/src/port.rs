@@ -56,9 +56,10 @@ impl<S: Subject> Port<S> {
         }
         let (name, form) = (event.name(), event.form());
         let core = self.loader.core();
-        let payload = event::encode(name, form, payload, core.lanes.limits().max_payload_bytes())?;
-        let event = Event { loader: self.loader.id, target: self.target, name: name.into(), form, payload };
-        core.emit(event)
+        let Self { loader, target, .. } = self;
+        event::encoded(name, form, payload, core.lanes.limits().max_payload_bytes(), |payload| {
+            core.emit(Event { loader: loader.id, target: *target, name: name.into(), form, payload })
+        })?
     }
 
     /// Calls `listener` for each event of this name.

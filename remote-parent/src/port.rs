@@ -70,18 +70,19 @@ impl<S: Subject> Port<S> {
             Scope::Frame(frame) => frame.process().shared().connection().limits(),
             Scope::Processes | Scope::Frames => self.loader.hub.limits(),
         };
-        let payload = event::encode(name, form, payload, limits.max_payload_bytes())?;
         let target = match &self.scope {
             Scope::Process(_) | Scope::Processes => Target::Process,
             Scope::Frame(frame) => Target::Frame(frame.id()),
             Scope::Frames => Target::Frames,
         };
-        let event = Event { loader: self.loader.id, target, name: name.into(), form, payload };
-        match &self.scope {
-            Scope::Process(process) => send(process, &event),
-            Scope::Frame(frame) => send(frame.process(), &event),
-            Scope::Processes | Scope::Frames => self.loader.hub.broadcast(&event),
-        }
+        event::encoded(name, form, payload, limits.max_payload_bytes(), |payload| {
+            let event = Event { loader: self.loader.id, target, name: name.into(), form, payload };
+            match &self.scope {
+                Scope::Process(process) => send(process, &event),
+                Scope::Frame(frame) => send(frame.process(), &event),
+                Scope::Processes | Scope::Frames => self.loader.hub.broadcast(&event),
+            }
+        })?
     }
 
     /// Calls `listener` for each event of this name.
