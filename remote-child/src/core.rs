@@ -156,7 +156,8 @@ impl Core {
 
     pub(crate) fn emit(&self, event: Event<'_>) -> Result<(), EmitError> {
         let patience = self.deadline();
-        let deadline = limits::deadline(Instant::now(), patience);
+        // Mostly there is room, and nobody need know what time it is.
+        let mut deadline = None;
         loop {
             let admitted = self.session.borrow_mut().admit(&event);
             let full = match admitted {
@@ -171,6 +172,7 @@ impl Core {
                 // The thread that waits for the function may be the one that would handle what was sent.
                 return Err(EmitError::Backlog { unhandled: full.unhandled, after: Duration::ZERO });
             }
+            let deadline = *deadline.get_or_insert_with(|| limits::deadline(Instant::now(), patience));
             let begun = self.nesting.begun();
             // What a function waited for may have been credit.
             self.wait(None, deadline, &|| self.nesting.begun() != begun, |message| match message {

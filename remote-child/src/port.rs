@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use remote_protocol::contain::contain;
 use remote_protocol::event::{self, Arrived, EventKey, PayloadError};
-use remote_protocol::listeners::{ListenerId, Listeners};
+use remote_protocol::listeners::{ListenerId, Listeners, Turn};
 use remote_protocol::message::{Event, Target, Trouble};
 use remote_protocol::state::child::TooManyFrames;
 use serde::Serialize;
@@ -56,9 +56,10 @@ impl<S: Subject> Port<S> {
         }
         let (name, form) = (event.name(), event.form());
         let core = self.loader.core();
-        let payload = event::encode(name, form, payload, core.lanes.limits().max_payload_bytes())?;
-        let event = Event { loader: self.loader.id, target: self.target, name: name.into(), form, payload };
-        core.emit(event)
+        let Self { loader, target, .. } = self;
+        event::encoded(name, form, payload, core.lanes.limits().max_payload_bytes(), |payload| {
+            core.emit(Event { loader: loader.id, target: *target, name: name.into(), form, payload })
+        })?
     }
 
     /// Calls `listener` for each event of this name.
@@ -97,8 +98,9 @@ impl<S: Subject> Port<S> {
 
 /// Tells an event to the listeners of one port.
 pub(crate) fn tell<S: Subject>(listeners: &SharedListeners<S>, subject: &S, event: &Arrived<'_>, loader: &Loader) {
-    let mut turn = listeners.borrow().turn();
-    for listener in iter::from_fn(|| listeners.borrow_mut().next(event.name(), &mut turn)) {
+    let mut turn = Turn::default();
+    let next = || if turn.is_over() { None } else { listeners.borrow_mut().next(event.name(), &mut turn) };
+    for listener in iter::from_fn(next) {
         let trouble = match contain(|| listener(subject, event)) {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => Trouble::Payload(error),

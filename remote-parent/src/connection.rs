@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::process::{ChildStdin, ExitStatus};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use remote_protocol::releases::Due;
 use remote_protocol::service::{ArrivedOutcome, Notify, NotifyError, RunError, Serve, Service};
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::Session;
+use remote_protocol::window::Debt;
 use shared_child::SharedChild;
 
 use crate::detach::DetachReason;
@@ -73,6 +74,8 @@ pub(crate) struct Connection {
     /// Whether the link is closed: what was said before is still heard, but no call is begun.
     cut: AtomicBool,
     pulse: Pulse,
+    /// What the events cost that were handled and that the session has not been told of.
+    handled: AtomicU64,
     pub(crate) ending: Ending,
 }
 
@@ -116,6 +119,7 @@ impl Connection {
             heard_all: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             pulse: Pulse::default(),
+            handled: AtomicU64::new(0),
             ending: Ending::default(),
         })
     }
@@ -284,7 +288,8 @@ impl Connection {
     /// can be sent.
     pub(crate) fn rest(&self) {
         let mut state = lock(&self.state);
-        if let Some(message) = state.session.idle() {
+        let handled = state.session.handled(self.handled.swap(0, Ordering::Relaxed));
+        if let Some(message) = handled.or_else(|| state.session.idle()) {
             self.send_on(&mut state, &message);
         }
         while !state.session.rest() {
@@ -343,6 +348,14 @@ impl Connection {
     pub(crate) fn recovered(&self) {
         if self.pulse.recover() {
             self.push_local(Local::Responsive);
+        }
+    }
+
+    /// An event of the child that cost this has been handled. Mostly it is not worth saying yet, and the session need not know.
+    pub(crate) fn handled_event(&self, cost: u64) {
+        let handled = self.handled.fetch_add(cost, Ordering::Relaxed).saturating_add(cost);
+        if handled > Debt::worth_saying(self.limits.max_window()) {
+            self.command(|session| session.handled(self.handled.swap(0, Ordering::Relaxed)));
         }
     }
 

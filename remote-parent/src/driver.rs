@@ -6,8 +6,8 @@ use remote_protocol::call::{self, ShortCall};
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::{Inlet, Pause};
 use remote_protocol::event::Arrived;
-use remote_protocol::id::FrameId;
-use remote_protocol::message::{Event, Target, ToParent};
+use remote_protocol::id::{FrameId, LoaderId};
+use remote_protocol::message::{Event, ShortEvent, Target, ToParent};
 use remote_protocol::record::Charge;
 use remote_protocol::state::Violation;
 use remote_protocol::state::parent::{Received, Session};
@@ -46,7 +46,8 @@ impl Driver {
         self.connection().ending.set_driver();
         self.connection().reading.start(inlet);
         self.tell(move |driver| driver.tell_attach(attach));
-        match contain(|| self.handle_all()) {
+        let mut seen = None;
+        match contain(|| self.handle_all(&mut seen)) {
             Ok(Ok(())) => {}
             Ok(Err(violation)) => self.connection().violated(violation),
             Err(panic) => {
@@ -56,6 +57,7 @@ impl Driver {
                 self.connection().close_link();
             }
         }
+        contained(|| drop(seen));
         self.connection().reading.end();
         self.finish();
     }
@@ -88,7 +90,7 @@ impl Driver {
     }
 
     /// Handles what arrives, until the link is closed.
-    fn handle_all(&self) -> Result<(), Violation> {
+    fn handle_all(&self, seen: &mut Seen) -> Result<(), Violation> {
         let reading = &self.connection().reading;
         let mut answer = MainAnswer(Arc::clone(self.connection()));
         let mut handled = None;
@@ -102,18 +104,18 @@ impl Driver {
                 next => next,
             };
             match next {
-                ForDriver::Turn(turn) => match self.read(turn, &mut answer)? {
+                ForDriver::Turn(turn) => match self.read(turn, &mut answer, seen)? {
                     ControlFlow::Continue(message) => handled = message,
                     ControlFlow::Break(()) => return Ok(()),
                 },
                 ForDriver::Deferred(message) => {
                     self.run_local();
-                    let kind = self.handle(ToParent::decode(&message)?, message.len())?;
+                    let kind = self.handle(ToParent::decode(&message)?, message.len(), seen)?;
                     handled = Some(Handled { message, kind });
                 }
                 ForDriver::Call(call, length) => {
                     self.run_local();
-                    let kind = self.handle(ToParent::Object(call::ToParent::Call(call)), length)?;
+                    let kind = self.handle(ToParent::Object(call::ToParent::Call(call)), length, seen)?;
                     reading.note(kind);
                 }
                 ForDriver::Woken | ForDriver::Nothing => {}
@@ -123,7 +125,12 @@ impl Driver {
     }
 
     /// Reads the next message, and handles it if it is for this thread; gives it back. Breaks at the end of the link.
-    fn read(&self, mut turn: Turn<'_>, answer: &mut MainAnswer) -> Result<ControlFlow<(), Option<Handled>>, Violation> {
+    fn read(
+        &self,
+        mut turn: Turn<'_>,
+        answer: &mut MainAnswer,
+        seen: &mut Seen,
+    ) -> Result<ControlFlow<(), Option<Handled>>, Violation> {
         let next = match turn.now() {
             None => {
                 self.connection().rest();
@@ -148,6 +155,17 @@ impl Driver {
             lane::call(self.connection(), call, answer)?;
             return Ok(ControlFlow::Continue(Some(Handled { message, kind: CALL })));
         }
+        if let Some(event) = ShortEvent::read_by_parent(&message)
+            && event.target == Target::Process
+            && seen.as_ref().is_some_and(|process| process.loader().id == event.loader)
+            && self.connection().serves_at_once()
+        {
+            // The session has let an event of this loader through, and would this one.
+            drop(turn);
+            self.run_local();
+            self.hear(&event.into(), seen);
+            return Ok(ControlFlow::Continue(Some(Handled { message, kind: EVENT })));
+        }
         let decoded = ToParent::decode(&message)?;
         log::received(self.process.id(), &decoded, message.len());
         let sorted = self.connection().sort(decoded, message.len())?;
@@ -156,12 +174,12 @@ impl Driver {
         let Some(decoded) = sorted else { return Ok(ControlFlow::Continue(None)) };
         // What was begun before this message was sent comes before it.
         self.run_local();
-        let kind = self.handle(decoded, message.len())?;
+        let kind = self.handle(decoded, message.len(), seen)?;
         Ok(ControlFlow::Continue(Some(Handled { message, kind })))
     }
 
     /// Handles a message; gives its kind.
-    fn handle(&self, message: ToParent<'_>, length: usize) -> Result<&'static str, Violation> {
+    fn handle(&self, message: ToParent<'_>, length: usize, seen: &mut Seen) -> Result<&'static str, Violation> {
         let connection = self.connection();
         let kind = message.kind();
         if message == ToParent::Bye {
@@ -169,14 +187,15 @@ impl Driver {
         }
         match connection.with_session(|session| session.receive(message))? {
             Received::Event(event) => match self.hub().pump() {
-                None => {
-                    contained(|| self.tell_event(&event));
-                    self.connection().command(|session| session.handled(event.cost()));
-                }
+                None => self.hear(&event, seen),
                 Some(_) => {
                     let (event, charge) = (event.into_owned(), connection.hand_over(length)?);
                     self.tell_charged(charge, move |driver| {
-                        contained(|| driver.tell_event(&event));
+                        contained(|| {
+                            if let Some(process) = driver.as_seen_by(event.loader) {
+                                driver.tell_event(&process, &event);
+                            }
+                        });
                         driver.connection().command(|session| session.handled(event.cost()));
                         // The driver may be waiting, and not come to say it.
                         driver.connection().command(|session| session.idle());
@@ -191,6 +210,7 @@ impl Driver {
             }
             Received::FrameDetached { frame } => self.detach_frame(frame, connection.hand_over(length)?),
             Received::Unloaded { loader } => {
+                contained(|| *seen = None);
                 if let Some(loader) = self.hub().loader(loader) {
                     loader.closed_in(self.process.id());
                     // After what its modules said last.
@@ -221,24 +241,40 @@ impl Driver {
         }
     }
 
+    /// Tells an event that the session has let through, on this thread.
+    fn hear(&self, event: &Event<'_>, seen: &mut Seen) {
+        contained(|| {
+            if !seen.as_ref().is_some_and(|process| process.loader().id == event.loader && process.is_listed()) {
+                *seen = self.as_seen_by(event.loader);
+            }
+            if let Some(process) = seen {
+                self.tell_event(process, event);
+            }
+        });
+        self.connection().handled_event(event.cost());
+    }
+
+    /// The process as a loader sees it.
+    fn as_seen_by(&self, loader: LoaderId) -> Option<Process> {
+        self.hub().loader(loader)?.process(self.process.id())
+    }
+
     /// Tells an event on the port it was emitted on, then on that of the list.
-    fn tell_event(&self, event: &Event<'_>) {
-        let Some(loader) = self.hub().loader(event.loader) else { return };
+    fn tell_event(&self, process: &Process, event: &Event<'_>) {
+        let loader = process.loader();
         let arrived = Arrived::new(event);
         match event.target {
             Target::Process => {
-                if let Some(process) = loader.process(self.process.id()) {
-                    port::tell(process.listeners(), &process, &arrived);
-                    port::tell(&loader.process_listeners, &process, &arrived);
-                }
+                port::tell(process.listeners(), process, &arrived);
+                port::tell(&loader.process_listeners, process, &arrived);
             }
-            Target::Frame(frame) => Self::tell_frame_event(&loader, frame, &arrived),
+            Target::Frame(frame) => Self::tell_frame_event(loader, frame, &arrived),
             Target::Frames => {
                 let frames = lock(&loader.frames).items();
                 let of_process =
                     |frame: &&Frame| Arc::ptr_eq(frame.shared().process(), &self.process) && frame.is_told();
                 for frame in frames.iter().filter(of_process) {
-                    Self::tell_frame_event(&loader, frame.id(), &arrived);
+                    Self::tell_frame_event(loader, frame.id(), &arrived);
                 }
             }
         }
@@ -368,8 +404,13 @@ impl Driver {
     }
 }
 
-/// The [kind](ToParent::kind) of a call.
+/// The process as the loader of the last event sees it, until that is unloaded here: so it need not be looked up for each event, and the
+/// session need not be asked for each whether it knows the loader.
+type Seen = Option<Process>;
+
+/// The [kinds](ToParent::kind) of what is handled without the session.
 const CALL: &str = "Call";
+const EVENT: &str = "Event";
 
 /// Runs code of the application where what it returns does not matter. Listeners are contained one by one; what is left are destructors,
 /// of listeners that are gone for example.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use remote_protocol::event::{self, Arrived, EventKey, PayloadError};
 use remote_protocol::id::ProcessId;
-use remote_protocol::listeners::{ListenerId, Listeners};
+use remote_protocol::listeners::{ListenerId, Listeners, Turn};
 use remote_protocol::message::{Event, Target};
 use remote_protocol::service::NotifyError;
 use serde::Serialize;
@@ -70,18 +70,19 @@ impl<S: Subject> Port<S> {
             Scope::Frame(frame) => frame.process().shared().connection().limits(),
             Scope::Processes | Scope::Frames => self.loader.hub.limits(),
         };
-        let payload = event::encode(name, form, payload, limits.max_payload_bytes())?;
         let target = match &self.scope {
             Scope::Process(_) | Scope::Processes => Target::Process,
             Scope::Frame(frame) => Target::Frame(frame.id()),
             Scope::Frames => Target::Frames,
         };
-        let event = Event { loader: self.loader.id, target, name: name.into(), form, payload };
-        match &self.scope {
-            Scope::Process(process) => send(process, &event),
-            Scope::Frame(frame) => send(frame.process(), &event),
-            Scope::Processes | Scope::Frames => self.loader.hub.broadcast(&event),
-        }
+        event::encoded(name, form, payload, limits.max_payload_bytes(), |payload| {
+            let event = Event { loader: self.loader.id, target, name: name.into(), form, payload };
+            match &self.scope {
+                Scope::Process(process) => send(process, &event),
+                Scope::Frame(frame) => send(frame.process(), &event),
+                Scope::Processes | Scope::Frames => self.loader.hub.broadcast(&event),
+            }
+        })?
     }
 
     /// Calls `listener` for each event of this name.
@@ -129,8 +130,9 @@ impl<S: Subject> Port<S> {
 /// Tells an event to the listeners of one port.
 pub(crate) fn tell<S: Subject>(listeners: &SharedListeners<S>, subject: &S, event: &Arrived<'_>) {
     let process = subject.process();
-    let mut turn = lock(listeners).turn();
-    for listener in iter::from_fn(|| lock(listeners).next(event.name(), &mut turn)) {
+    let mut turn = Turn::default();
+    let next = || if turn.is_over() { None } else { lock(listeners).next(event.name(), &mut turn) };
+    for listener in iter::from_fn(next) {
         process.loader().contain(process, event.name(), || {
             if let Err(error) = listener(subject, event) {
                 process.loader().report(process, &ProcessError::Payload(error));

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::iter;
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ struct Inner {
     loader: Arc<LoaderState>,
     listeners: SharedListeners<Process>,
     detach: Mutex<Listeners<DetachListener>>,
+    /// Whether it is in the list of its loader.
+    listed: AtomicBool,
 }
 
 /// What a process is to all loaders.
@@ -94,7 +97,13 @@ pub(crate) type DetachListener = Arc<dyn Fn(&Process, &DetachReason) + Send + Sy
 impl Process {
     pub(crate) fn new(loader: Arc<LoaderState>, shared: Arc<Shared>) -> Self {
         Self {
-            inner: Arc::new(Inner { shared, loader, listeners: SharedListeners::default(), detach: Mutex::default() }),
+            inner: Arc::new(Inner {
+                shared,
+                loader,
+                listeners: SharedListeners::default(),
+                detach: Mutex::default(),
+                listed: AtomicBool::new(true),
+            }),
         }
     }
 
@@ -215,8 +224,14 @@ impl Process {
         }
     }
 
-    /// Lets go of everything that may hold this handle: its listeners.
+    /// Whether it is in the list of its loader, so that it is told events.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.inner.listed.load(Ordering::Acquire)
+    }
+
+    /// It is in the list of its loader no more: lets go of everything that may hold this handle, its listeners.
     pub(crate) fn clear(&self) {
+        self.inner.listed.store(false, Ordering::Release);
         let listeners = (lock(&self.inner.detach).take(), lock(&self.inner.listeners).take());
         drop(listeners);
     }

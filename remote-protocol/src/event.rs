@@ -2,14 +2,14 @@
 
 use std::any::type_name;
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::codec;
+use crate::codec::{self, CowBytes};
 use crate::limits;
 use crate::message;
 use crate::payload::{Fingerprint, Form, Payload};
@@ -117,6 +117,39 @@ pub fn encode<P: Serialize + ?Sized>(
     payload: &P,
     limit: usize,
 ) -> Result<Payload<'static>, PayloadError> {
+    encoded(name, form, payload, limit, |payload| payload.into_owned())
+}
+
+/// [`encode`], for what is done with it at once: it lies in memory that the thread uses again.
+///
+/// # Errors
+///
+/// As [`encode`]; nothing was done.
+pub fn encoded<P: Serialize + ?Sized, R>(
+    name: &str,
+    form: Form,
+    payload: &P,
+    limit: usize,
+    act: impl FnOnce(Payload<'_>) -> R,
+) -> Result<R, PayloadError> {
+    // What encodes or is done here may emit another event, which finds no memory then. There is none at the end of a thread, either.
+    let mut bytes = BUFFER.try_with(Cell::take).unwrap_or_default();
+    bytes.clear();
+    write(name, form, payload, limit, &mut bytes)?;
+    let result = act(Payload { bytes: CowBytes(Cow::Borrowed(&bytes)), references: Vec::new() });
+    if bytes.capacity() <= KEPT_BYTES {
+        let _ = BUFFER.try_with(|buffer| buffer.set(bytes));
+    }
+    Ok(result)
+}
+
+fn write<P: Serialize + ?Sized>(
+    name: &str,
+    form: Form,
+    payload: &P,
+    limit: usize,
+    bytes: &mut Vec<u8>,
+) -> Result<(), PayloadError> {
     let unsendable = |reason: String| PayloadError::Unsendable {
         event: name.to_owned(),
         payload: type_name::<P>().to_owned(),
@@ -125,20 +158,27 @@ pub fn encode<P: Serialize + ?Sized>(
     if name.len() > limits::NAME_BYTES {
         return Err(unsendable(format!("a name of {} bytes, at most {}", name.len(), limits::NAME_BYTES)));
     }
-    let mut bytes = Vec::new();
     match form {
-        Form::Typed(_) => codec::encode(payload, &mut bytes),
+        Form::Typed(_) => codec::encode(payload, bytes),
         Form::Dynamic => {
             let value = Value::from_serialize(payload).map_err(|error| unsendable(error.to_string()))?;
-            codec::encode(&value, &mut bytes)
+            codec::encode(&value, bytes)
         }
     }
     .map_err(|error| unsendable(error.to_string()))?;
     if bytes.len() > limit {
         return Err(unsendable(format!("{} bytes, at most {limit}", bytes.len())));
     }
-    Ok(Payload::plain(bytes))
+    Ok(())
 }
+
+thread_local! {
+    /// What the payload of the next event is written into.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A longer payload's memory is not kept for the next one.
+const KEPT_BYTES: usize = limits::RECORD_BYTES;
 
 /// An event that arrived, read by each of its listeners as the type that listener takes.
 #[derive(Debug)]

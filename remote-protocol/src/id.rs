@@ -103,6 +103,19 @@ impl FrameId {
         Self { origin: process.serial.wrapping_add(1), number }
     }
 
+    /// The frame that these say.
+    pub(crate) const fn of(origin: u32, number: u32) -> Self {
+        Self { origin, number }
+    }
+
+    pub(crate) const fn origin(self) -> u32 {
+        self.origin
+    }
+
+    pub(crate) const fn number(self) -> u32 {
+        self.number
+    }
+
     /// Whether `process` may have registered this frame itself.
     #[must_use]
     pub const fn is_from(self, process: ProcessId) -> bool {

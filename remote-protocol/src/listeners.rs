@@ -6,22 +6,23 @@
 //! ```
 //! use std::rc::Rc;
 //!
-//! use remote_protocol::listeners::Listeners;
+//! use remote_protocol::listeners::{Listeners, Turn};
 //!
 //! let mut listeners: Listeners<Rc<dyn Fn(&str)>> = Listeners::default();
 //! listeners.add("greeting", false, Rc::new(|text| assert_eq!(text, "hello")));
-//! let mut turn = listeners.turn();
+//! let mut turn = Turn::default();
 //! while let Some(listener) = listeners.next("greeting", &mut turn) {
 //!     listener("hello");
 //! }
 //! ```
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// Listeners of type `F`, a cheap clone such as `Arc<dyn Fn(…)>`.
 #[derive(Debug)]
 pub struct Listeners<F> {
-    /// Per name, in the order they were added; ids ascend. Names without listeners have no entry.
+    /// Per name, in the order they were added; ids ascend. Names without listeners have no entry. No name is a peer's: those are only
+    /// looked up.
     by_name: HashMap<Box<str>, Vec<Entry<F>>>,
     /// The id of the listener added last.
     newest: u64,
@@ -48,23 +49,28 @@ impl<F: Clone> Listeners<F> {
 
     /// Removes a listener; gives it back, so that it can be dropped where nothing is borrowed or locked.
     pub fn remove(&mut self, id: ListenerId) -> Option<F> {
-        let name = self.by_name.iter().find(|(_, entries)| entries.iter().any(|entry| entry.id == id.0))?.0.clone();
-        self.remove_from(&name, id.0)
+        let mut places =
+            self.by_name.iter().map(|(name, entries)| (name, entries.iter().position(|entry| entry.id == id.0)));
+        let (name, index) = places.find_map(|(name, index)| index.map(|index| (name.clone(), index)))?;
+        self.remove_from(&name, index)
     }
 
-    /// Begins to tell an event: a turn through the listeners that are there now.
+    /// Begins to tell an event: a turn through the listeners that are there now. A [`Turn::default`] begins with its first listener.
     #[must_use]
     pub const fn turn(&self) -> Turn {
-        Turn { told: 0, last: self.newest }
+        Turn { told: 0, last: Some(self.newest) }
     }
 
     /// The next listener of `turn` for the event `name`.
     pub fn next(&mut self, name: &str, turn: &mut Turn) -> Option<F> {
-        let entries = self.by_name.get(name)?;
-        let entry = entries.iter().find(|entry| entry.id > turn.told).filter(|entry| entry.id <= turn.last)?;
-        turn.told = entry.id;
+        let last = *turn.last.get_or_insert(self.newest);
+        let entries = self.by_name.get_mut(name)?;
+        let index = entries.partition_point(|entry| entry.id <= turn.told);
+        let is_last = entries.get(index + 1).is_none_or(|after| last < after.id);
+        let entry = entries.get(index).filter(|entry| entry.id <= last)?;
+        turn.told = if is_last { last } else { entry.id };
         if entry.once {
-            return self.remove_from(name, turn.told);
+            return self.remove_from(name, index);
         }
         Some(entry.listener.clone())
     }
@@ -94,9 +100,8 @@ impl<F: Clone> Listeners<F> {
         Self { by_name: std::mem::take(&mut self.by_name), newest: self.newest }
     }
 
-    fn remove_from(&mut self, name: &str, id: u64) -> Option<F> {
+    fn remove_from(&mut self, name: &str, index: usize) -> Option<F> {
         let entries = self.by_name.get_mut(name)?;
-        let index = entries.iter().position(|entry| entry.id == id)?;
         let removed = entries.remove(index);
         if entries.is_empty() {
             self.by_name.remove(name);
@@ -116,10 +121,19 @@ impl<F> Default for Listeners<F> {
 pub struct ListenerId(u64);
 
 /// How far an event has been told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Turn {
     told: u64,
-    last: u64,
+    /// The last listener that may be told; `None` before the first is looked for.
+    last: Option<u64>,
+}
+
+impl Turn {
+    /// Whether there is nobody left to be told, so that the table need not be looked at again.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.last.is_some_and(|last| last <= self.told)
+    }
 }
 
 #[cfg(test)]
@@ -140,6 +154,19 @@ mod tests {
         assert_eq!(told(&mut listeners, "a"), ["first", "second"]);
         assert!(listeners.hears("b"));
         assert!(!listeners.hears("c"));
+    }
+
+    #[test]
+    fn a_turn_begins_with_its_first_listener_and_is_over_with_its_last() {
+        let mut listeners = Listeners::default();
+        let mut turn = Turn::default();
+        assert!(!turn.is_over());
+        listeners.add("a", false, "first");
+        listeners.add("a", false, "second");
+        assert_eq!((listeners.next("a", &mut turn), turn.is_over()), (Some("first"), false));
+        listeners.add("a", false, "third");
+        assert_eq!((listeners.next("a", &mut turn), turn.is_over()), (Some("second"), true));
+        assert_eq!(listeners.next("a", &mut turn), None);
     }
 
     /// A4

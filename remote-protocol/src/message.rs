@@ -12,6 +12,10 @@ use crate::limits::{self, Limits};
 use crate::payload::{Form, Payload, Reference};
 use crate::sandbox::Report;
 
+mod short;
+
+pub use short::ShortEvent;
+
 /// What a version of this protocol is called. Two sides speak to each other only if they have the same.
 pub const PROTOCOL_VERSION: u32 = 1;
 
@@ -84,26 +88,32 @@ pub trait Message {
 impl Message for ToChild<'_> {
     #[inline]
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
-        match ShortReturn::of(self) {
-            Some(short) => {
-                short.write(buffer);
-                Ok(())
-            }
-            None => codec::encode(self, buffer),
+        if let Some(short) = ShortReturn::of(self) {
+            short.write(buffer);
+        } else if let Self::Event(event) = self
+            && let Some(short) = ShortEvent::new(event)
+        {
+            short.write_to_child(buffer);
+        } else {
+            codec::encode(self, buffer)?;
         }
+        Ok(())
     }
 }
 
 impl Message for ToParent<'_> {
     #[inline]
     fn encode(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
-        match ShortCall::of(self) {
-            Some(short) => {
-                short.write(buffer);
-                Ok(())
-            }
-            None => codec::encode(self, buffer),
+        if let Some(short) = ShortCall::of(self) {
+            short.write(buffer);
+        } else if let Self::Event(event) = self
+            && let Some(short) = ShortEvent::new(event)
+        {
+            short.write_to_parent(buffer);
+        } else {
+            codec::encode(self, buffer)?;
         }
+        Ok(())
     }
 }
 
@@ -115,8 +125,11 @@ impl<'a> ToChild<'a> {
     /// As [`codec::decode`].
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        match ShortReturn::read(bytes) {
-            Some(short) => Ok(short.into()),
+        if let Some(short) = ShortReturn::read(bytes) {
+            return Ok(short.into());
+        }
+        match ShortEvent::read_by_child(bytes) {
+            Some(short) => Ok(Self::Event(short.into())),
             None => codec::decode(bytes),
         }
     }
@@ -130,8 +143,11 @@ impl<'a> ToParent<'a> {
     /// As [`codec::decode`].
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        match ShortCall::read(bytes) {
-            Some(short) => Ok(short.into()),
+        if let Some(short) = ShortCall::read(bytes) {
+            return Ok(short.into());
+        }
+        match ShortEvent::read_by_parent(bytes) {
+            Some(short) => Ok(Self::Event(short.into())),
             None => codec::decode(bytes),
         }
     }

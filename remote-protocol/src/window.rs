@@ -85,7 +85,13 @@ impl Debt {
     /// The debt that belongs to a window of `limit`.
     #[must_use]
     pub const fn new(limit: u64) -> Self {
-        Self { threshold: limit / 4, owed: 0 }
+        Self { threshold: Self::worth_saying(limit), owed: 0 }
+    }
+
+    /// What may be owed without saying so while there is more to handle, in a window of `limit`.
+    #[must_use]
+    pub const fn worth_saying(limit: u64) -> u64 {
+        limit / 4
     }
 
     /// Adds what was handled; gives what to say now, if it is worth it.

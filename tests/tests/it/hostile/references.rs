@@ -169,6 +169,21 @@ hostile! {
         siege.kills(&y);
     }
 
+    /// However often its events were let through, a loader that the child has unloaded is none of it any more.
+    fn hostile_5_events_of_an_unloaded_loader_end_the_child(siege) {
+        let (loader, id) = (siege.parent().loader("second").expect("the parent is there"), LoaderId(1));
+        let mut x = siege.puppet();
+        for _ in 0..3 {
+            x.say_message(&event(id, Target::Process));
+        }
+        x.look_up("workshop");
+        loader.unload("no reason");
+        x.say_message(&event(id, Target::Process));
+        x.say_message(&ToParent::Unloaded { loader: id });
+        x.say_message(&event(id, Target::Process));
+        assert_eq!(siege.violates(&x.process), Violation::NoSuchLoader(id));
+    }
+
     /// More than was lent cannot be given back: twice, too many at once, what was never lent, after what was in order.
     fn hostile_6_releases_of_what_was_not_lent_end_the_child(siege) {
         let attacks: [Releases; 5] = [
