@@ -9,13 +9,15 @@
 //!
 //! The peer may write anything into the word. It can keep the consumer from being woken by the peer's own records, which harms
 //! the peer, and it can wake it for nothing; see `Receiver` for what that comes to. Whatever must wake a consumer in spite of its peer
-//! does not ask the word.
+//! does not ask the word. And it does not rely on the system finding the sleeper by it either: who can wake a sleeper can also have it
+//! moved to another word, where nobody looks for it. So who does not trust its peer sleeps on two words, [`Guarded`].
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::thread::futex;
+use rustix::thread::futex::{self, Wait, WaitFlags, WaitPtr, WaitvFlags};
+use rustix::time::{ClockId, clock_gettime};
 
 /// The word a consumer sleeps on.
 pub(super) trait Flag {
@@ -75,6 +77,72 @@ pub(super) fn sleep(flag: &impl Flag, until: Option<Instant>, is_something: impl
     waited
 }
 
+/// A flag that the peer has as well, and a word beside it that it has not: who sleeps is woken by either.
+pub(super) struct Guarded<'a> {
+    flag: &'a AtomicU32,
+    /// 1 while the consumer sleeps or is about to.
+    own: &'a AtomicU32,
+}
+
+impl<'a> Guarded<'a> {
+    pub(super) const fn new(flag: &'a AtomicU32, own: &'a AtomicU32) -> Self {
+        Self { flag, own }
+    }
+}
+
+impl Flag for Guarded<'_> {
+    fn raise(&self) {
+        self.flag.raise();
+    }
+
+    fn is_raised(&self) -> bool {
+        self.flag.is_raised()
+    }
+
+    fn lower(&self) -> bool {
+        self.flag.lower()
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Waited {
+        let [mut shared, mut own] = [Wait::new(); 2];
+        (shared.uaddr, shared.val, shared.flags) =
+            (WaitPtr::new(self.flag.as_ptr().cast()), RAISED.into(), WaitFlags::SIZE_U32);
+        (own.uaddr, own.val, own.flags) =
+            (WaitPtr::new(self.own.as_ptr().cast()), RAISED.into(), WaitFlags::SIZE_U32 | WaitFlags::PRIVATE);
+        // By the clock of `Instant`.
+        let timeout = until.and_then(|until| {
+            let left = until.saturating_duration_since(Instant::now()).min(LONGEST);
+            clock_gettime(ClockId::Monotonic).checked_add(left.try_into().ok()?)
+        });
+        match futex::waitv(&[shared, own], WaitvFlags::empty(), timeout.as_ref(), ClockId::Monotonic) {
+            Ok(_) | Err(Errno::AGAIN) => Waited::Rung,
+            Err(Errno::NOSYS | Errno::PERM) => self.doze(until),
+            Err(_) => Waited::Otherwise,
+        }
+    }
+
+    fn wake(&self) {
+        self.flag.wake();
+    }
+}
+
+impl Guarded<'_> {
+    /// Where the system cannot wait for two words, one is looked at from time to time.
+    #[cold]
+    fn doze(&self, until: Option<Instant>) -> Waited {
+        let soon = Instant::now() + DOZE;
+        self.flag.wait(Some(until.map_or(soon, |until| until.min(soon))))
+    }
+}
+
+/// Wakes who sleeps [guarded](Guarded) by this word of its own.
+pub(super) fn rouse(own: &AtomicU32) {
+    // Not raised any more, for one that is about to sleep.
+    own.store(0, Ordering::SeqCst);
+    // It fails for no word of ours.
+    let _ = futex::wake(own, futex::Flags::PRIVATE, 1);
+}
+
 impl Flag for AtomicU32 {
     fn raise(&self) {
         // Not a store: so every change of the word follows on the one before it, in one order that all threads agree on.
@@ -100,14 +168,16 @@ impl Flag for AtomicU32 {
     }
 
     fn wake(&self) {
-        // All: a peer may have put threads of its own to sleep here, before ours.
-        if let Err(error) = futex::wake(self, futex::Flags::empty(), i32::MAX as u32) {
-            tracing::error!(%error, "the peer was not woken");
-        }
+        // All: a peer may have put threads of its own to sleep here, before ours. It fails where the peer has made something else of the word,
+        // and then it is the peer that is not woken.
+        let _ = futex::wake(self, futex::Flags::empty(), i32::MAX as u32);
     }
 }
 
 const RAISED: u32 = 1;
+
+/// How long who can sleep on one word only does so before it looks at the other.
+const DOZE: Duration = Duration::from_secs(1);
 
 /// Longer than any deadline, and short enough for the system.
 const LONGEST: Duration = Duration::from_secs(1_000_000);

@@ -44,7 +44,7 @@ pub(super) struct LaneState {
     /// What the receiver has to see to besides records.
     signals: AtomicU32,
     /// Whether the receiver sleeps or is about to. What must wake it asks this, and not the flag, which the peer can write.
-    asleep: AtomicBool,
+    asleep: AtomicU32,
     backlog: Mutex<Backlog>,
     /// For those who flush: records found room, or the end.
     flushed: Condvar,
@@ -188,8 +188,11 @@ impl Shared {
 
     /// Wakes this side's receiver if it sleeps, whatever the peer wrote. Gives whether it did sleep.
     pub(super) fn rouse(&self, lane: LaneId) -> bool {
-        let is_asleep = self.signal(lane).is_asleep();
+        let signal = self.signal(lane);
+        let is_asleep = signal.is_asleep();
         if let (true, Some(flag)) = (is_asleep, self.own_flag(lane)) {
+            // The one or the other, depending on whom the receiver trusts.
+            bell::rouse(signal.asleep());
             bell::ring_anyway(flag);
         }
         is_asleep

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use remote_protocol::id::LaneId;
 use remote_protocol::link::{Receive, Received, Waker};
 
-use super::bell::{self, Waited};
+use super::bell::{self, Guarded, Waited};
 use super::buffers::Space;
 use super::cpu::{self, Patience};
 use super::end::LaneState;
-use super::layout::RingMemory;
+use super::layout::{RingMemory, Side};
 use super::link::End;
 use super::ring::{Consumer, Lie, Popped};
 use super::watch;
@@ -184,9 +184,11 @@ impl LaneReceiver {
         signal.set_asleep(true);
         let tidy_at = self.tidy();
         let until = deadline.into_iter().chain(tidy_at).min();
-        let waited = bell::sleep(flag, until, || {
-            self.consumer.observe_ready() || signal.is_any() || self.is_untidy() != tidy_at.is_some()
-        });
+        let is_something = || self.consumer.observe_ready() || signal.is_any() || self.is_untidy() != tidy_at.is_some();
+        let waited = match self.end.shared.side() {
+            Side::Parent => bell::sleep(&Guarded::new(flag, signal.asleep()), until, is_something),
+            Side::Child => bell::sleep(flag, until, is_something),
+        };
         signal.set_asleep(false);
         cpu::look();
         if waited == Waited::Rung && !self.is_ready() {

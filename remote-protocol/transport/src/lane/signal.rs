@@ -1,6 +1,6 @@
 //! What a receiver has to see to besides records.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The signals of one receiver, private to its process.
 ///
@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 #[derive(Clone, Copy)]
 pub(super) struct Signal<'a> {
     signals: &'a AtomicU32,
-    asleep: &'a AtomicBool,
+    asleep: &'a AtomicU32,
 }
 
 impl<'a> Signal<'a> {
-    pub(super) const fn new(signals: &'a AtomicU32, asleep: &'a AtomicBool) -> Self {
+    pub(super) const fn new(signals: &'a AtomicU32, asleep: &'a AtomicU32) -> Self {
         Self { signals, asleep }
     }
 
     /// Those of a lane that does not exist.
     pub(super) fn closed() -> Self {
         static CLOSED: AtomicU32 = AtomicU32::new(self::CLOSED);
-        static AWAKE: AtomicBool = AtomicBool::new(false);
+        static AWAKE: AtomicU32 = AtomicU32::new(0);
         Self { signals: &CLOSED, asleep: &AWAKE }
     }
 
@@ -51,11 +51,16 @@ impl<'a> Signal<'a> {
     }
 
     pub(super) fn is_asleep(self) -> bool {
-        self.asleep.load(Ordering::SeqCst)
+        self.asleep.load(Ordering::SeqCst) != 0
     }
 
     pub(super) fn set_asleep(self, asleep: bool) {
-        self.asleep.store(asleep, Ordering::SeqCst);
+        self.asleep.store(asleep.into(), Ordering::SeqCst);
+    }
+
+    /// 1 while the receiver sleeps or is about to: a word to sleep on that no other process has.
+    pub(super) const fn asleep(self) -> &'a AtomicU32 {
+        self.asleep
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a peer can do that has the memory and the socket, and none of our code.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -220,4 +220,51 @@ fn what_is_written_after_the_end_is_not_received_for_ever() {
     assert_eq!(closure(&mut *main.rx), Closure::Ended);
     stop.store(true, Ordering::Relaxed);
     writer.join().unwrap();
+}
+
+#[test]
+fn a_sleeper_that_was_moved_to_another_word_is_woken_all_the_same() {
+    let parent = Parent::new();
+    let mut main = parent.link.open(LaneId::MAIN).unwrap();
+    let waker = main.rx.waker();
+    let asleep = thread::spawn(move || {
+        let woken = main.rx.recv(&mut Vec::new(), None);
+        (woken, main.rx.recv(&mut Vec::new(), None))
+    });
+    let flags =
+        [LaneId::MAIN, LaneId(1)].map(|lane| layout::flag(&parent.region, RingId::new(lane, Side::Parent).unwrap()));
+    let move_it = || {
+        let moved = || rustix::thread::futex::requeue(flags[0], rustix::thread::futex::Flags::empty(), 0, 1, flags[1]);
+        while moved().unwrap() == 0 {
+            thread::yield_now();
+        }
+    };
+    move_it();
+
+    waker.wake();
+    move_it();
+    parent.link.close();
+
+    assert_eq!(asleep.join().unwrap(), (Received::Woken, Received::Closed(Closure::Ended)));
+}
+
+#[test]
+fn whoever_writes_to_the_socket_without_end_does_not_hide_the_end_of_the_process() {
+    let server = Server::new(0).unwrap();
+    let (socket, link, watch) = server.into_child();
+    let mut main = link.open(LaneId::MAIN).unwrap();
+    let mut process = std::process::Command::new("true").spawn().unwrap();
+    let descriptor =
+        rustix::process::pidfd_open(rustix::process::Pid::from_child(&process), rustix::process::PidfdFlags::empty());
+    let watching = thread::spawn(move || watch.run(Some(descriptor.unwrap().as_fd())));
+    let flood = thread::spawn(move || {
+        let bytes = [watch::room(LaneId::MAIN); 4096];
+        while rustix::net::send(&socket, &bytes, rustix::net::SendFlags::NOSIGNAL).is_ok() {}
+    });
+
+    watching.join().unwrap();
+
+    assert_eq!(closure(&mut *main.rx), Closure::Ended);
+    flood.join().unwrap();
+    process.wait().unwrap();
 }

@@ -48,10 +48,10 @@ impl Watch {
         }
     }
 
-    /// Does what the peer's bytes say, until there are none.
+    /// Does what the peer's bytes say, as far as that is not without end: who has inherited the socket may write as quickly as we read.
     fn hear(&self) -> Heard {
         let mut bytes = [0; 64];
-        loop {
+        for _ in 0..HEARD_AT_ONCE {
             match recv(self.shared.socket(), &mut bytes, RecvFlags::DONTWAIT) {
                 Ok((0, _)) => return Heard::End,
                 Ok((length, _)) => {
@@ -69,6 +69,7 @@ impl Watch {
                 }
             }
         }
+        Heard::Nothing
     }
 
     /// Gives whether to go on.
@@ -110,7 +111,7 @@ impl Watch {
 
 /// What came of listening.
 enum Heard {
-    /// There was nothing more.
+    /// There was nothing more, or enough for now.
     Nothing,
     /// There will be nothing more.
     End,
@@ -150,6 +151,9 @@ impl Drop for CloseOnDrop<'_> {
         }
     }
 }
+
+/// How often to read before it is looked whether the process has ended: an honest one has never said so much at once.
+const HEARD_AT_ONCE: usize = 16;
 
 /// How long to give receivers to wake up.
 const AGAIN: Duration = Duration::from_millis(1);
