@@ -61,10 +61,11 @@ impl Joiner {
     /// [`JoinError`]; the lane cannot be used further.
     pub fn join(&mut self, record: &mut Vec<u8>) -> Result<Option<Message>, JoinError> {
         let (more, piece) = match record.as_slice() {
+            // A message that goes on and on in empty pieces would never be too long.
+            [] | [MORE] => return Err(JoinError::Empty),
             [MORE, piece @ ..] => (true, piece),
             [LAST, piece @ ..] => (false, piece),
             [first, ..] => return Err(JoinError::Unknown { first: *first }),
-            [] => return Err(JoinError::Empty),
         };
         if self.pieces.is_empty() && !more {
             return Ok(Some(Message { bytes: std::mem::take(record), start: 1, charge: None }));
@@ -199,7 +200,7 @@ impl Drop for Charge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// It has no bytes.
+    /// It has no bytes, or its message goes on and it has nothing of that.
     #[error("an empty record")]
     Empty,
     /// It begins with something else than a record does.

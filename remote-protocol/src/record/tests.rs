@@ -77,5 +77,6 @@ fn what_waits_to_be_handled_is_in_the_same_budget() {
 fn what_is_no_record_is_refused() {
     let mut joiner = Joiner::new(Limits::new().into());
     assert_eq!(joiner.join(&mut Vec::new()).unwrap_err(), JoinError::Empty);
+    assert_eq!(joiner.join(&mut vec![MORE]).unwrap_err(), JoinError::Empty);
     assert_eq!(joiner.join(&mut vec![9, 1, 2]).unwrap_err(), JoinError::Unknown { first: 9 });
 }

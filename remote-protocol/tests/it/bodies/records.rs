@@ -168,7 +168,7 @@ impl Link {
     fn expected(&self, lane: u8, record: &[u8]) -> Result<Option<(Vec<u8>, bool)>, JoinError> {
         let pieces = &self.lanes[usize::from(lane % 3)].pieces;
         let (is_last, piece) = match record {
-            [] => return Err(JoinError::Empty),
+            [] | [1] => return Err(JoinError::Empty),
             [first @ 0..=1, piece @ ..] => (*first == 0, piece),
             [first, ..] => return Err(JoinError::Unknown { first: *first }),
         };
