@@ -119,11 +119,13 @@ impl Serving {
 
     /// Counts an object as lent: the same object, the same id.
     pub(crate) fn lend(&self, object: Arc<dyn Object>, via: &Via) -> Result<LentId, String> {
+        // Where there is no room for it, it is dropped when nothing is locked any more: it may be the last.
+        let kept = Arc::clone(&object);
         let mut tables = self.tables();
-        if self.is_closed() {
-            return Err("the process is gone".to_owned());
-        }
-        tables.lend(object, via)
+        let lent = if self.is_closed() { Err("the process is gone".to_owned()) } else { tables.lend(object, via) };
+        drop(tables);
+        drop(kept);
+        lent
     }
 
     /// Counts a buffer as lent; gives also where the process sees its bytes, if it does.
