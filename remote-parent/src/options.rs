@@ -212,13 +212,13 @@ impl ProcessOptions {
         self
     }
 
-    /// Where what the process prints goes.
+    /// Where what the process prints goes: by default where what the parent prints does, and in a sandbox nowhere.
     pub const fn stdout(mut self, stream: Stream) -> Self {
         self.stdout = Some(stream);
         self
     }
 
-    /// Where what the process complains of goes.
+    /// Where what the process complains of goes: by default where what the parent complains of does, and in a sandbox nowhere.
     pub const fn stderr(mut self, stream: Stream) -> Self {
         self.stderr = Some(stream);
         self
@@ -266,7 +266,8 @@ impl ProcessOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stream {
-    /// The parent's.
+    /// The parent's. They share more than what is written: the process can read a terminal, overwrite a file, shut a socket down, or make the
+    /// parent's own writing fail where it would have waited. Not for one that may be hostile.
     Inherit,
     /// Nothing comes from it, and what goes to it is lost.
     Null,

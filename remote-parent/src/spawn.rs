@@ -220,8 +220,10 @@ fn command(options: &ProcessOptions, address: &str) -> Result<(Command, PathBuf)
     if let Some(directory) = &options.directory {
         command.current_dir(directory);
     }
-    command.stdout(options.stdout.unwrap_or(Stream::Inherit));
-    command.stderr(options.stderr.unwrap_or(Stream::Inherit));
+    // What is the parent's, a child can also read, empty, close for good or make refuse to wait.
+    let usual = if options.sandbox.is_some() { Stream::Null } else { Stream::Inherit };
+    command.stdout(options.stdout.unwrap_or(usual));
+    command.stderr(options.stderr.unwrap_or(usual));
     Ok((command, program))
 }
 

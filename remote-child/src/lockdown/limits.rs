@@ -15,12 +15,18 @@ pub(super) fn set(sandbox: &Sandbox, own_users: bool) -> State {
     };
     // Also that which is piped to a program, which has no limit.
     note("dumps", set_dumpable_behavior(DumpableBehavior::NotDumpable).and_then(|()| limit(Resource::Core, 0)));
-    note("memory", limit(Resource::Data, sandbox.memory_bytes()));
+    // What is written once and then only read does not count as data any more, though it takes memory; all that is mapped does.
+    let mapped = sandbox.memory_bytes().saturating_add(MAPPED_BESIDES);
+    note("memory", limit(Resource::Data, sandbox.memory_bytes()).and_then(|()| limit(Resource::As, mapped)));
     note("descriptors", limit(Resource::Nofile, sandbox.descriptor_count()));
     let counted = own_users && !getuid().is_root();
     note("threads", if counted { limit(Resource::Nproc, sandbox.thread_count()) } else { Err(io::Errno::NOTSUP) });
     if missing.is_empty() { State::Enforced } else { State::Partly { missing: missing.join(" and ").into() } }
 }
+
+/// What may be mapped beyond the memory of its own: the program and its libraries, the link with its buffers, and what allocators and the
+/// stacks of threads set aside and mostly never touch.
+const MAPPED_BESIDES: u64 = 4 << 30;
 
 /// No more than there was already.
 fn limit(resource: Resource, count: u64) -> io::Result<()> {

@@ -39,6 +39,16 @@ pub(super) fn allowed(sandbox: &Sandbox) -> Result<Rules, BackendError> {
         (libc::SYS_mprotect, vec![all([&no_code])?]),
         // Threads, but no processes.
         (libc::SYS_clone, any(0, libc::CLONE_THREAD, &[libc::CLONE_THREAD])?),
+        // Sleeping and waking; not moving those who sleep elsewhere, the parent's threads among them, nor lending them priorities.
+        (libc::SYS_futex, any(1, libc::FUTEX_CMD_MASK, FUTEXES)?),
+        // How much may lie in them, and how long to wait; no programs for the system to run.
+        (
+            libc::SYS_setsockopt,
+            OPTIONS
+                .iter()
+                .map(|option| all([&is(1, libc::SOL_SOCKET)?, &is(2, *option)?]))
+                .collect::<Result<_, _>>()?,
+        ),
         // Giving shared memory back, but no files made longer.
         (libc::SYS_fallocate, vec![all([&is(1, libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE)?])?]),
         // Itself, and nobody else.
@@ -86,6 +96,10 @@ const SOCKET_TYPES: i32 = 0xf;
 /// Names of threads and of memory.
 const PRCTLS: &[i32] = &[libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
 
+const FUTEXES: &[i32] = &[libc::FUTEX_WAIT, libc::FUTEX_WAKE, libc::FUTEX_WAIT_BITSET, libc::FUTEX_WAKE_BITSET];
+
+const OPTIONS: &[i32] = &[libc::SO_RCVBUF, libc::SO_SNDBUF, libc::SO_RCVTIMEO, libc::SO_SNDTIMEO];
+
 const FCNTLS: &[i32] = &[
     libc::F_DUPFD,
     libc::F_DUPFD_CLOEXEC,
@@ -109,7 +123,6 @@ const ALLOWED: &[c_long] = &[
     // Threads.
     libc::SYS_exit,
     libc::SYS_exit_group,
-    libc::SYS_futex,
     libc::SYS_getcpu,
     libc::SYS_rseq,
     libc::SYS_sched_getaffinity,
@@ -177,7 +190,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     libc::SYS_sendmsg,
-    libc::SYS_setsockopt,
     libc::SYS_shutdown,
     libc::SYS_socketpair,
     // What other processors know by one name only.
