@@ -48,7 +48,7 @@ mod places;
 
 mod layout;
 #[doc(hidden)]
-pub use self::layout::{Offsets, offsets};
+pub use self::layout::{Offsets, offsets, step};
 
 #[expect(unsafe_code, reason = "shared memory has to be mapped, and is then used as atomics")]
 mod memory;

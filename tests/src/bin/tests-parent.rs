@@ -6,18 +6,24 @@ use std::io::{Read, Write, stdin, stdout};
 use std::process::exit;
 use std::sync::mpsc::channel;
 
-use remote_parent::{Parent, this_module};
+use remote_parent::{Parent, ProcessOptions, Transport, this_module};
 use tests::modules::answer_to;
 
 fn main() -> Result<(), Box<dyn Error>> {
     remote_child::init();
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [what, count] = arguments.as_slice() else { panic!("say what to do, and how many children to start") };
+    let [transport, what, count] = arguments.as_slice() else {
+        panic!("say by which transport, what to do, and how many children to start")
+    };
+    let options = ProcessOptions::new().transport(match transport.as_str() {
+        "ipc" => Transport::Ipc,
+        _ => Transport::default(),
+    });
     let count: usize = count.parse()?;
     match what.as_str() {
-        "measure" => measure(count),
+        "measure" => measure(&options, count),
         what => {
-            let parent = start(count)?;
+            let parent = start(&options, count)?;
             say(&pids(&parent))?;
             // Until the test closes it.
             stdin().read_to_end(&mut Vec::new())?;
@@ -33,14 +39,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// A parent with children that are busy for ever, have frames and have said something.
-fn start(count: usize) -> Result<Parent, Box<dyn Error>> {
+fn start(options: &ProcessOptions, count: usize) -> Result<Parent, Box<dyn Error>> {
     let parent = Parent::new()?;
     parent.remote_require("tests::modules::basics", this_module!())?;
     parent.remote_require("tests::modules::ending", this_module!())?;
     let (tell, stuck) = channel();
     parent.processes().port().on("stuck", move |_process, ()| tell.send(()).unwrap_or(()));
     for number in 0..count {
-        let process = parent.processes().spawn()?;
+        let process = parent.processes().spawn_with(options.clone())?;
         let (tell, answered) = channel();
         process.port().once(&answer_to("sync"), move |_process, _: Result<(), String>| tell.send(()).unwrap_or(()));
         process.port().emit("sync", &())?;
@@ -60,11 +66,11 @@ fn pids(parent: &Parent) -> String {
 
 /// Starts and ends children again and again, and sees that nothing is left of them.
 #[cfg(target_os = "linux")]
-fn measure(rounds: usize) -> Result<(), Box<dyn Error>> {
+fn measure(options: &ProcessOptions, rounds: usize) -> Result<(), Box<dyn Error>> {
     let parent = Parent::new()?;
     parent.remote_require("tests::modules::basics", this_module!())?;
     let round = |number: usize| -> Result<(), Box<dyn Error>> {
-        let process = parent.processes().spawn()?;
+        let process = parent.processes().spawn_with(options.clone())?;
         let (tell, answered) = channel();
         process.port().once(&answer_to("sync"), move |_process, _: Result<(), String>| tell.send(()).unwrap_or(()));
         process.port().emit("sync", &())?;
@@ -113,7 +119,7 @@ fn settled(before: Option<(usize, usize)>) -> Result<(usize, usize), Box<dyn Err
 }
 
 #[cfg(not(target_os = "linux"))]
-fn measure(_rounds: usize) -> Result<(), Box<dyn Error>> {
+fn measure(_options: &ProcessOptions, _rounds: usize) -> Result<(), Box<dyn Error>> {
     say("not here")
 }
 

@@ -1,8 +1,10 @@
 //! A parent with children over one transport, under a watchdog.
 
 use std::cell::Cell;
+use std::env;
 use std::fmt::Debug;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
@@ -24,6 +26,17 @@ use tests::switchboard;
 pub(crate) const CHILD: &str = env!("CARGO_BIN_EXE_tests-child");
 /// What is no proper child.
 pub(crate) const MISFIT: &str = env!("CARGO_BIN_EXE_tests-misfit");
+
+/// Names a directory with copies of the two, for a test that runs others where these cannot be reached.
+pub(crate) const PROGRAMS: &str = "REMOTE_TESTS_PROGRAMS";
+
+/// One of the two, where it can be reached.
+pub(crate) fn program(path: &str) -> PathBuf {
+    match (env::var_os(PROGRAMS), Path::new(path).file_name()) {
+        (Some(directory), Some(name)) => Path::new(&directory).join(name),
+        _ => path.into(),
+    }
+}
 
 /// The tests of a module, one for each transport that joins processes, which are not locked in unless the test says so.
 macro_rules! with_free_process_transports {
@@ -218,7 +231,7 @@ impl Setup {
 
     /// The children of the tests.
     pub(crate) fn options(&self) -> ProcessOptions {
-        let options = ProcessOptions::new().program(CHILD).transport(self.transport);
+        let options = ProcessOptions::new().program(program(CHILD)).transport(self.transport);
         #[cfg(target_os = "linux")]
         if self.strict {
             return options.sandbox(Sandbox::strict()).environment(SWITCHBOARD, switchboard::name());

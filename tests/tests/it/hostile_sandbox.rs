@@ -17,7 +17,9 @@ use tests::modules::answer_to;
 use tests::modules::sandboxed::{DEADLY, REFUSED, Targets};
 use tests::prepared;
 
-use crate::harness::{MISFIT, PATIENCE, Setup, ask, every_free_process_transport, heard, sync, try_ask};
+use crate::harness::{
+    CHILD, MISFIT, PATIENCE, PROGRAMS, Setup, ask, every_free_process_transport, heard, program, sync, try_ask, unique,
+};
 
 /// What is outside, for a process to reach.
 struct Outside {
@@ -163,8 +165,8 @@ every_free_process_transport! {
     /// A22: with less than is required no process is started, and the error names what is missing.
     fn less_than_required_is_not_started(transport) {
         let setup = setup("less_than_required_is_not_started", transport);
-        let start = |program: &str, arguments: &[&str], sandbox| {
-            let options = ProcessOptions::new().program(program).transport(transport).sandbox(sandbox);
+        let start = |path: &str, arguments: &[&str], sandbox| {
+            let options = ProcessOptions::new().program(program(path)).transport(transport).sandbox(sandbox);
             let options = arguments.iter().fold(options, |options, argument| options.argument(argument));
             setup.parent().processes().spawn_with(options)
         };
@@ -307,16 +309,19 @@ fn hostile_ways_out_are_refused_to_an_ordinary_user() {
     if !rustix::process::getuid().is_root() {
         return;
     }
+    // These programs may lie where nobody can reach them.
     let own = env::current_exe().expect("this program has a path");
-    let run = |arguments: &[&str]| {
-        // Groups of root's go along, which is no right that counts here.
-        Command::new(&own).args(arguments).uid(NOBODY).gid(NOBODY).current_dir("/").output()
-    };
-    // The program may lie where nobody can reach it.
-    if !run(&["--list"]).is_ok_and(|output| output.status.success()) {
-        return;
+    let directory = env::temp_dir().join(unique("remote-tests-nobody"));
+    fs::create_dir(&directory).expect("it is not there yet");
+    for from in [CHILD, MISFIT].map(Path::new).into_iter().chain([&*own]) {
+        fs::copy(from, directory.join(from.file_name().expect("it is a file"))).expect("there is room for it");
     }
-    let output = run(&["hostile_sandbox"]).expect("it started before");
+    // Groups of root's go along, which is no right that counts here.
+    let mut command = Command::new(directory.join(own.file_name().expect("it is a file")));
+    command.arg("hostile_sandbox").env(PROGRAMS, &directory).uid(NOBODY).gid(NOBODY).current_dir("/");
+    let output = command.output();
+    fs::remove_dir_all(&directory).expect("it is ours");
+    let output = output.expect("nobody can start it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 

@@ -8,9 +8,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use remote_parent::Transport;
 use rustix::process::{Pid, test_kill_process};
 
-use crate::harness::{PATIENCE, Watchdog};
+use crate::harness::{PATIENCE, Watchdog, every_free_process_transport, unique};
 
 const PARENT: &str = env!("CARGO_BIN_EXE_tests-parent");
 
@@ -23,13 +24,14 @@ struct Family {
 }
 
 impl Family {
-    fn start(name: &str, what: &str, count: usize) -> Self {
-        let watchdog = Watchdog::start(name);
+    fn start(transport: Transport, what: &str, count: usize) -> Self {
+        let transport = if transport == Transport::Ipc { "ipc" } else { "default" };
+        let watchdog = Watchdog::start(&format!("a parent that has to {what}, over {transport}"));
         // Short: a socket's path has to fit.
-        let directory = std::env::temp_dir().join(format!("rt-{}-{what}-{}", std::process::id(), name.len()));
+        let directory = std::env::temp_dir().join(unique("rt"));
         fs::create_dir_all(&directory).expect("a directory for temporary files");
         let mut parent = Command::new(PARENT)
-            .args([what, &count.to_string()])
+            .args([transport, what, &count.to_string()])
             .env("TMPDIR", &directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -100,47 +102,44 @@ fn is_there(pid: Pid) -> bool {
     !matches!(state, Some('Z' | 'X'))
 }
 
-/// A8: dropping the parent ends all its children, the busy ones too.
-#[test]
-fn hostile_28_a_parent_that_is_dropped_leaves_nothing() {
-    let mut family = Family::start("hostile_28_a_parent_that_is_dropped_leaves_nothing", "drop", 3);
-    let children = family.children();
-    assert_eq!(children.len(), 3);
-    assert_eq!(family.leaves_nothing(&children).trim(), "dropped");
-}
+every_free_process_transport! {
+    /// A8: dropping the parent ends all its children, the busy ones too.
+    fn hostile_28_a_parent_that_is_dropped_leaves_nothing(transport) {
+        let mut family = Family::start(transport, "drop", 3);
+        let children = family.children();
+        assert_eq!(children.len(), 3);
+        assert_eq!(family.leaves_nothing(&children).trim(), "dropped");
+    }
 
-/// A8: so does a parent that exits without a word.
-#[test]
-fn hostile_28_a_parent_that_exits_leaves_nothing() {
-    let mut family = Family::start("hostile_28_a_parent_that_exits_leaves_nothing", "exit", 3);
-    let children = family.children();
-    family.leaves_nothing(&children);
-}
+    /// A8: so does a parent that exits without a word.
+    fn hostile_28_a_parent_that_exits_leaves_nothing(transport) {
+        let mut family = Family::start(transport, "exit", 3);
+        let children = family.children();
+        family.leaves_nothing(&children);
+    }
 
-/// A8: so does one that panics.
-#[test]
-fn hostile_28_a_parent_that_panics_leaves_nothing() {
-    let mut family = Family::start("hostile_28_a_parent_that_panics_leaves_nothing", "panic", 3);
-    let children = family.children();
-    family.leaves_nothing(&children);
-}
+    /// A8: so does one that panics.
+    fn hostile_28_a_parent_that_panics_leaves_nothing(transport) {
+        let mut family = Family::start(transport, "panic", 3);
+        let children = family.children();
+        family.leaves_nothing(&children);
+    }
 
-/// A8: and one that is killed.
-#[test]
-fn hostile_28_a_parent_that_is_killed_leaves_nothing() {
-    let mut family = Family::start("hostile_28_a_parent_that_is_killed_leaves_nothing", "exit", 4);
-    let children = family.children();
-    family.parent.kill().expect("it is our child");
-    family.leaves_nothing(&children);
-}
+    /// A8: and one that is killed.
+    fn hostile_28_a_parent_that_is_killed_leaves_nothing(transport) {
+        let mut family = Family::start(transport, "exit", 4);
+        let children = family.children();
+        family.parent.kill().expect("it is our child");
+        family.leaves_nothing(&children);
+    }
 
-/// A8: children that come and go leave no descriptors and no threads.
-#[cfg(target_os = "linux")]
-#[test]
-fn children_leave_no_descriptors_and_no_threads() {
-    let mut family = Family::start("children_leave_no_descriptors_and_no_threads", "measure", 20);
-    let measured = family.line();
-    let (before, after) = measured.split_once(") (").unwrap_or_else(|| panic!("{measured}"));
-    assert_eq!(before.trim_start_matches('('), after.trim_end_matches(')'));
-    family.leaves_nothing(&[]);
+    /// A8: children that come and go leave no descriptors and no threads.
+    #[cfg(target_os = "linux")]
+    fn children_leave_no_descriptors_and_no_threads(transport) {
+        let mut family = Family::start(transport, "measure", 20);
+        let measured = family.line();
+        let (before, after) = measured.split_once(") (").unwrap_or_else(|| panic!("{measured}"));
+        assert_eq!(before.trim_start_matches('('), after.trim_end_matches(')'));
+        family.leaves_nothing(&[]);
+    }
 }

@@ -12,7 +12,7 @@ use remote_protocol::id::LaneId;
 use remote_protocol::limits::LANES;
 
 use super::memory::{FLAG_BYTES, Region};
-use super::ring::{Memory, is_length};
+use super::ring::{Memory, is_length, step_of};
 
 /// Which end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +144,13 @@ pub fn offsets(lane: LaneId, to_parent: bool) -> Option<Offsets> {
         data: word(data.start),
         length: (data.len() * size_of::<u64>()) as u64,
     })
+}
+
+/// How many bytes it is from a record of this length to the next one, for the same tests.
+#[doc(hidden)]
+#[must_use]
+pub const fn step(length: usize) -> u64 {
+    (step_of(length) * size_of::<u64>()) as u64
 }
 
 /// The size of all of it.

@@ -349,7 +349,7 @@ const LINE_WORDS: usize = 64 / WORD_BYTES;
 
 /// How many words it is from a record of this length to the next one.
 #[inline]
-const fn step_of(length: usize) -> usize {
+pub(super) const fn step_of(length: usize) -> usize {
     (1 + length.div_ceil(WORD_BYTES)).next_multiple_of(LINE_WORDS)
 }
 

@@ -27,7 +27,7 @@ fn next_header(x: &mut Puppet) -> u64 {
         if header == 0 {
             return at;
         }
-        at += 8 * (1 + ((header & 0xffff_ffff) - 1).div_ceil(8));
+        at += lane::step((header & 0xffff_ffff) as usize - 1);
     }
 }
 
@@ -91,7 +91,7 @@ hostile_over_the_lane! {
     fn hostile_2_a_record_past_the_end_of_its_ring_ends_the_child(siege) {
         let mut x = siege.puppet();
         let (ring, _) = rings(1);
-        let step = 8 + RECORD_BYTES as u64;
+        let step = lane::step(RECORD_BYTES);
         let records = ring.length.div_ceil(step);
         assert!(records * step > ring.length);
         for record in 0..records {
@@ -151,7 +151,7 @@ hostile_over_the_lane! {
         let mut x = siege.puppet();
         let (ring, _) = rings(3);
         // The beginning of a message.
-        x.poke(ring.data, &[2, 1]);
+        x.poke(ring.data, &[3, u64::from(u16::from_le_bytes([1, 7]))]);
         x.act(&Command::Tell(vec![0x13]));
         x.act(&Command::Tell(vec![0x13]));
         is_link(&siege.ends(&x.process), is_misused);
