@@ -284,14 +284,9 @@ impl Connection {
         self.send(&ToChild::Object(call::ToChild::Return(answer)))
     }
 
-    /// The process's thread is about to sleep: says what is owed, and what the application has let go of does not rest meanwhile, if it
-    /// can be sent.
+    /// The process's thread is about to sleep: what the application has let go of does not rest meanwhile, if it can be sent.
     pub(crate) fn rest(&self) {
         let mut state = lock(&self.state);
-        let handled = state.session.handled(self.handled.swap(0, Ordering::Relaxed));
-        if let Some(message) = handled.or_else(|| state.session.idle()) {
-            self.send_on(&mut state, &message);
-        }
         while !state.session.rest() {
             self.send_releases(&mut state);
         }

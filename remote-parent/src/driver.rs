@@ -197,8 +197,6 @@ impl Driver {
                             }
                         });
                         driver.connection().command(|session| session.handled(event.cost()));
-                        // The driver may be waiting, and not come to say it.
-                        driver.connection().command(|session| session.idle());
                     });
                 }
             },

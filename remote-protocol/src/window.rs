@@ -131,6 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_owed_and_not_said_leaves_room() {
+        for (limit, cost) in (1..100).flat_map(|limit| (1..=2 * limit).map(move |cost| (limit, cost))) {
+            let (mut window, mut debt) = (Window::new(limit), Debt::new(limit));
+            for _ in 0..3 {
+                let sent = (0..).take_while(|_| window.take(cost).is_ok()).count();
+                assert!(sent > 0, "{limit} {cost}");
+                let said = (0..sent).filter_map(|_| debt.add(cost)).sum();
+                assert!(window.handled(said));
+            }
+        }
+    }
+
+    #[test]
     fn a_debt_is_told_at_the_threshold_or_before_sleep() {
         let mut debt = Debt::new(100);
         assert_eq!(debt.add(25), None);

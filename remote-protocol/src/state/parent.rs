@@ -305,14 +305,10 @@ impl Session {
         self.send_or_hold(ToChild::CloseFrame { frame })
     }
 
-    /// An event of the child that cost this has been handled; gives what to tell it now, if anything.
+    /// An event of the child that cost this has been handled; gives what to tell it now, if anything. It need not hear the rest: what is not
+    /// said leaves it room.
     pub fn handled(&mut self, cost: u64) -> Option<ToChild<'static>> {
         self.inbound.add(cost).map(|cost| ToChild::Handled { cost })
-    }
-
-    /// Everything that arrived has been handled; gives what to tell the child before waiting.
-    pub fn idle(&mut self) -> Option<ToChild<'static>> {
-        self.inbound.settle().map(|cost| ToChild::Handled { cost })
     }
 
     /// Asks the child to handle what was sent before and end. `None` when it has been asked before or is gone.

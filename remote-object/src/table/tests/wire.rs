@@ -203,9 +203,6 @@ impl Wire {
 
     pub(crate) fn parent_rests(&self) {
         let mut state = self.lock();
-        if let Some(message) = state.parent.idle() {
-            state.tell(&message);
-        }
         while !state.parent.rest() {
             state.send_releases_of_parent();
         }
