@@ -196,7 +196,7 @@ impl Driver {
                                 driver.tell_event(&process, &event);
                             }
                         });
-                        driver.connection().command(|session| session.handled(event.cost()));
+                        driver.connection().handled_event(event.cost());
                     });
                 }
             },
