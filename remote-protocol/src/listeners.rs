@@ -16,14 +16,14 @@
 //! }
 //! ```
 
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 
 /// Listeners of type `F`, a cheap clone such as `Arc<dyn Fn(…)>`.
 #[derive(Debug)]
 pub struct Listeners<F> {
     /// Per name, in the order they were added; ids ascend. Names without listeners have no entry. No name is a peer's: those are only
     /// looked up.
-    by_name: HashMap<Box<str>, Vec<Entry<F>>>,
+    by_name: BTreeMap<Box<str>, Vec<Entry<F>>>,
     /// The id of the listener added last.
     newest: u64,
 }
@@ -112,7 +112,7 @@ impl<F: Clone> Listeners<F> {
 
 impl<F> Default for Listeners<F> {
     fn default() -> Self {
-        Self { by_name: HashMap::new(), newest: 0 }
+        Self { by_name: BTreeMap::new(), newest: 0 }
     }
 }
 
