@@ -62,7 +62,7 @@ fn run(connection: &Arc<Connection>, id: LaneId, lane: Lane) -> Result<(), Viola
 /// Hands a short call to what serves it.
 pub(crate) fn call(connection: &Connection, call: ShortCall<'_>, answer: &mut dyn Answer) -> Result<(), Violation> {
     match connection.service() {
-        Some(service) if !connection.is_cut_off() => contained(|| service.call(call, answer)),
+        Some(service) if !connection.is_cut_off() => contained(connection, || service.call(call, answer)),
         _ => handle(connection, call::ToParent::Call(call.into()), answer),
     }
 }
@@ -120,7 +120,7 @@ pub(crate) fn handle(
         (_, call::ToParent::Call(_)) if connection.is_cut_off() => Ok(()),
         (Some(service), message) => {
             let releases = matches!(message, call::ToParent::Release(_));
-            contained(|| service.handle(message, answer))?;
+            contained(connection, || service.handle(message, answer))?;
             if releases {
                 connection.command(Session::released);
             }
@@ -149,11 +149,11 @@ pub(crate) fn handle(
 }
 
 /// Serves something. Methods are contained one by one; what is left are destructors of their results.
-fn contained(serve: impl FnOnce() -> Result<(), Abuse>) -> Result<(), Violation> {
+fn contained(connection: &Connection, serve: impl FnOnce() -> Result<(), Abuse>) -> Result<(), Violation> {
     match contain(serve) {
         Ok(served) => Ok(served?),
         Err(panic) => {
-            tracing::error!(%panic, "a destructor of the application panicked");
+            tracing::error!(process = %connection.id(), %panic, "a destructor of the application panicked");
             Ok(())
         }
     }
