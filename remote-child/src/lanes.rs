@@ -73,6 +73,8 @@ struct Pool {
     /// The call that has the right to be long. The parent joins the messages of all these lanes within one budget, so that there is one
     /// at a time, until its return.
     long: Option<CallId>,
+    /// How many threads wait for a lane or for that right: to tell nobody would be a system call for each call.
+    waiting: usize,
 }
 
 impl Lanes {
@@ -299,8 +301,25 @@ impl Lanes {
                 let lane = self.link.open(LaneId(pool.opened)).ok()?;
                 return Some(CallLane::new(lane, self.limits()));
             }
-            let left = deadline.checked_duration_since(Instant::now())?;
-            (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
+            pool = self.wait_in(pool, deadline)?;
+        }
+    }
+
+    /// Waits until something has come back into the pool; `None` when the deadline has passed.
+    fn wait_in<'a>(&self, mut pool: MutexGuard<'a, Pool>, deadline: Instant) -> Option<MutexGuard<'a, Pool>> {
+        let left = deadline.checked_duration_since(Instant::now())?;
+        pool.waiting += 1;
+        (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
+        pool.waiting -= 1;
+        Some(pool)
+    }
+
+    /// Something has come back into the pool.
+    fn came_back(&self, pool: MutexGuard<'_, Pool>) {
+        let is_waited_for = pool.waiting > 0;
+        drop(pool);
+        if is_waited_for {
+            self.returned.notify_all();
         }
     }
 
@@ -335,8 +354,8 @@ impl Lanes {
     fn take_long(&self, call: CallId, deadline: Instant) -> bool {
         let mut pool = self.pool();
         while pool.long.is_some() {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
-            (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
+            let Some(waited) = self.wait_in(pool, deadline) else { return false };
+            pool = waited;
         }
         pool.long = Some(call);
         true
@@ -347,14 +366,14 @@ impl Lanes {
         let mut pool = self.pool();
         if pool.long == Some(call) {
             pool.long = None;
-            drop(pool);
-            self.returned.notify_all();
+            self.came_back(pool);
         }
     }
 
     fn put_back(&self, lane: CallLane) {
-        self.pool().free.push(lane);
-        self.returned.notify_all();
+        let mut pool = self.pool();
+        pool.free.push(lane);
+        self.came_back(pool);
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {
