@@ -474,10 +474,14 @@ impl Connection {
         }
     }
 
+    /// What is next to do on the process's thread. Mostly there is nothing.
+    #[inline]
     pub(crate) fn next_local(&self) -> Option<Local> {
-        if !self.has_local.load(Ordering::Acquire) {
-            return None;
-        }
+        if self.has_local.load(Ordering::Acquire) { self.take_local() } else { None }
+    }
+
+    #[cold]
+    fn take_local(&self) -> Option<Local> {
         let mut locals = lock(&self.local);
         let next = locals.pop_front();
         self.has_local.store(!locals.is_empty(), Ordering::Release);

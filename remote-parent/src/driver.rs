@@ -286,6 +286,7 @@ impl Driver {
         }
     }
 
+    #[inline]
     fn run_local(&self) {
         while let Some(local) = self.connection().next_local() {
             match local {

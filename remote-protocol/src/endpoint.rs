@@ -126,6 +126,7 @@ impl Inlet {
     }
 
     /// What [`next`](Self::next) gives without waiting; `None` where it would wait.
+    #[inline]
     pub fn now(&mut self) -> Option<Result<Message, Pause>> {
         loop {
             let received = self.rx.recv_now(&mut self.record)?;
@@ -136,6 +137,7 @@ impl Inlet {
     }
 
     /// What [`next`](Self::next) gives in a moment, if that can be had for so little as [`recv_soon`](Receive::recv_soon) says; `None` else.
+    #[inline]
     pub fn soon(&mut self) -> Option<Result<Message, Pause>> {
         loop {
             let received = self.rx.recv_soon(&mut self.record)?;
@@ -162,6 +164,7 @@ impl Inlet {
     }
 
     /// Takes the memory of a message back, for the next one.
+    #[inline]
     pub fn recycle(&mut self, message: Message) {
         let buffer = message.into_buffer();
         if self.record.capacity() < buffer.capacity() && buffer.capacity() <= KEPT_BYTES {

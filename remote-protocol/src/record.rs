@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::limits::{Limits, RECORD_BYTES};
 
 /// Empties `buffer` and begins a message in it, to which the rest is appended, for [`split`].
+#[inline]
 pub fn begin(buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.push(LAST);
@@ -59,17 +60,23 @@ impl Joiner {
     /// # Errors
     ///
     /// [`JoinError`]; the lane cannot be used further.
+    #[inline]
     pub fn join(&mut self, record: &mut Vec<u8>) -> Result<Option<Message>, JoinError> {
-        let (more, piece) = match record.as_slice() {
+        if self.pieces.is_empty() && matches!(record.as_slice(), [LAST, ..]) {
+            return Ok(Some(Message { bytes: std::mem::take(record), start: 1, charge: None }));
+        }
+        self.join_piece(record)
+    }
+
+    /// [`join`](Self::join) for a record that is a piece of a message.
+    fn join_piece(&mut self, record: &[u8]) -> Result<Option<Message>, JoinError> {
+        let (more, piece) = match record {
             // A message that goes on and on in empty pieces would never be too long.
             [] | [MORE] => return Err(JoinError::Empty),
             [MORE, piece @ ..] => (true, piece),
             [LAST, piece @ ..] => (false, piece),
             [first, ..] => return Err(JoinError::Unknown { first: *first }),
         };
-        if self.pieces.is_empty() && !more {
-            return Ok(Some(Message { bytes: std::mem::take(record), start: 1, charge: None }));
-        }
         if self.pieces.len().saturating_add(piece.len()) > self.budget.longest {
             return Err(JoinError::TooLong { limit: self.budget.longest });
         }
@@ -110,6 +117,7 @@ impl Message {
     }
 
     /// The memory it lies in, to be used again.
+    #[inline]
     #[must_use]
     pub fn into_buffer(self) -> Vec<u8> {
         self.bytes
@@ -119,6 +127,7 @@ impl Message {
 impl Deref for Message {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }

@@ -35,7 +35,7 @@ pub(crate) struct Reading {
 #[derive(Default)]
 struct State {
     /// Here while nobody reads, until the driver has ended.
-    inlet: Option<Inlet>,
+    inlet: Option<Box<Inlet>>,
     /// Nothing more comes.
     closed: bool,
     ended: bool,
@@ -103,7 +103,7 @@ impl Reading {
 
     /// The driver begins.
     pub(crate) fn start(&self, inlet: Inlet) {
-        lock(&self.state).inlet = Some(inlet);
+        lock(&self.state).inlet = Some(Box::new(inlet));
     }
 
     /// The driver has ended: nobody reads any more.
@@ -323,7 +323,7 @@ pub(crate) enum Sorted<'m> {
 pub(crate) struct Turn<'a> {
     reading: &'a Reading,
     /// `None` only while it is dropped.
-    inlet: Option<Inlet>,
+    inlet: Option<Box<Inlet>>,
 }
 
 impl Turn<'_> {
@@ -334,7 +334,7 @@ impl Turn<'_> {
 
     /// The next message, if there is one, as [`Inlet::now`] gives it.
     pub(crate) fn now(&mut self) -> Option<Result<Message, Pause>> {
-        self.inlet.as_mut().map_or(Some(Err(Pause::Closed)), Inlet::now)
+        self.inlet.as_mut().map_or(Some(Err(Pause::Closed)), |inlet| inlet.now())
     }
 
     /// Keeps a message for the driver.

@@ -265,6 +265,7 @@ impl Session {
     }
 
     /// What gives callbacks back, to be sent before anything else. `None` when there is nothing, or the child has enough of them.
+    #[inline]
     pub fn releases(&mut self) -> Option<ToChild<'_>> {
         let taken = self.releases.take(&mut self.batch);
         taken.then_some(ToChild::Object(call::ToChild::Release(Cow::Borrowed(&self.batch))))
