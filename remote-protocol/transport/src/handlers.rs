@@ -61,6 +61,8 @@ impl Handlers {
 
     /// Sets the closure, has everything else of the end closed by `spread`, and calls the handler. Gives the closure that counts: the
     /// first one.
+    ///
+    /// Nothing is logged: whoever sends may hold a lock of its own, and a subscriber is code of the application. What receives says why.
     pub(crate) fn close(&self, closure: Closure, spread: impl FnOnce()) -> Closure {
         let mut current = lock(&self.closure);
         if let Some(first) = *current {
@@ -72,10 +74,6 @@ impl Handlers {
         spread();
         drop(current);
         drop(announce);
-        match closure {
-            Closure::Ended => tracing::debug!("the link ended"),
-            fault => tracing::warn!(%fault, "the peer broke the link"),
-        }
         if let Some(handler) = on_close {
             handler(closure);
         }

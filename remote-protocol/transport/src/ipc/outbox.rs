@@ -195,9 +195,8 @@ impl Outbox {
         };
         let mut state = lock(&self.state);
         state.queued_bytes -= message.len();
-        if let Err(error) = result {
+        if result.is_err() {
             self.close_locked(state);
-            tracing::debug!(%error, "nothing more can be sent");
             return lock(&self.state);
         }
         state.handed_over += 1;

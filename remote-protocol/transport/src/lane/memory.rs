@@ -55,10 +55,9 @@ impl Region {
         let page = |words: usize| (FLAG_BYTES + words * size_of::<AtomicU64>()) as u64 / PAGE_BYTES;
         let (first, last) = (page(words.start) + 1, page(words.end));
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        if first < last
-            && let Err(error) = fallocate(file, flags, first * PAGE_BYTES, (last - first) * PAGE_BYTES)
-        {
-            tracing::debug!(%error, "shared memory is not given back");
+        if first < last {
+            // Where it cannot be, it is used again as it is.
+            let _ = fallocate(file, flags, first * PAGE_BYTES, (last - first) * PAGE_BYTES);
         }
     }
 
