@@ -46,6 +46,7 @@ pub mod event;
 pub mod message;
 pub mod payload;
 pub mod record;
+mod short;
 
 pub mod endpoint;
 pub mod link;

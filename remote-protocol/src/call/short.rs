@@ -3,13 +3,12 @@
 //! Their bytes are those of the general encoding, which takes several times as long because it goes through every part for itself. So
 //! either way to write a message can be combined with either way to read it, and whatever is not of this kind is left to the general one.
 
-use std::borrow::Cow;
-
 use super::{Call, Outcome, Request, Return, Selector};
-use crate::codec::{CowBytes, EncodeError};
+use crate::codec::EncodeError;
 use crate::id::{CallId, InvocationId, LentId};
 use crate::message::{Message, ToChild, ToParent};
-use crate::payload::{Fingerprint, Payload};
+use crate::payload::Fingerprint;
+use crate::short::{self, payload};
 
 /// A call of a typed method, made outside of functions, whose arguments refer to nothing and have fewer than 128 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +37,8 @@ impl<'a> ShortCall<'a> {
     #[must_use]
     pub fn new(id: CallId, during: Option<InvocationId>, request: &'a Request<'_>) -> Option<Self> {
         match request {
-            Request::Method { object, method: Selector::Typed(method), arguments }
-                if during.is_none() && is_short(arguments) =>
-            {
-                Some(Self { id, object: *object, method: *method, arguments: &arguments.bytes.0 })
+            Request::Method { object, method: Selector::Typed(method), arguments } if during.is_none() => {
+                Some(Self { id, object: *object, method: *method, arguments: short::bytes_of(arguments)? })
             }
             _ => None,
         }
@@ -122,7 +119,12 @@ impl<'a> ShortCall<'a> {
         let object =
             LentId { slot: u32::from_le_bytes([s0, s1, s2, s3]), generation: u32::from_le_bytes([g0, g1, g2, g3]) };
         let method = Fingerprint(u64::from_le_bytes([m0, m1, m2, m3, m4, m5, m6, m7]));
-        Some(Self { id: CallId(u32::from_le_bytes([i0, i1, i2, i3])), object, method, arguments: read(rest)? })
+        Some(Self {
+            id: CallId(u32::from_le_bytes([i0, i1, i2, i3])),
+            object,
+            method,
+            arguments: short::read_payload(rest)?,
+        })
     }
 }
 
@@ -173,7 +175,7 @@ impl<'a> ShortReturn<'a> {
     #[must_use]
     pub fn new(answer: &'a Return<'_>) -> Option<Self> {
         match &answer.outcome {
-            Outcome::Done(result) if is_short(result) => Some(Self { call: answer.call, result: &result.bytes.0 }),
+            Outcome::Done(result) => Some(Self { call: answer.call, result: short::bytes_of(result)? }),
             _ => None,
         }
     }
@@ -191,7 +193,7 @@ impl<'a> ShortReturn<'a> {
     pub fn read(message: &'a [u8]) -> Option<Self> {
         let (head, rest) = message.split_first_chunk()?;
         let [OBJECT_TO_CHILD, RETURN, c0, c1, c2, c3, DONE] = *head else { return None };
-        Some(Self { call: CallId(u32::from_le_bytes([c0, c1, c2, c3])), result: read(rest)? })
+        Some(Self { call: CallId(u32::from_le_bytes([c0, c1, c2, c3])), result: short::read_payload(rest)? })
     }
 
     /// How the call went.
@@ -217,32 +219,12 @@ impl<'a> From<ShortReturn<'a>> for ToChild<'a> {
     }
 }
 
-#[inline]
-fn is_short(payload: &Payload<'_>) -> bool {
-    payload.references.is_empty() && payload.bytes.0.len() < LONG
-}
-
-#[inline]
-const fn payload(bytes: &[u8]) -> Payload<'_> {
-    Payload { bytes: CowBytes(Cow::Borrowed(bytes)), references: Vec::new() }
-}
-
-/// Appends the head of a message and a payload of fewer than [`LONG`] bytes.
+/// Appends the head of a message, and its payload.
 #[inline]
 fn write<const N: usize>(head: &[u8; N], bytes: &[u8], buffer: &mut Vec<u8>) {
-    buffer.reserve(N + 1 + bytes.len() + 1);
+    buffer.reserve(N + bytes.len() + short::PAYLOAD_HEAD_BYTES);
     buffer.extend_from_slice(head);
-    buffer.push(bytes.len() as u8);
-    buffer.extend_from_slice(bytes);
-    buffer.push(NO_REFERENCES);
-}
-
-/// Reads what comes behind the head.
-#[inline]
-fn read(rest: &[u8]) -> Option<&[u8]> {
-    let [length, bytes @ .., NO_REFERENCES] = rest else { return None };
-    let length = usize::from(*length);
-    (length < LONG && length == bytes.len()).then_some(bytes)
+    short::write_payload(bytes, buffer);
 }
 
 const OBJECT_TO_PARENT: u8 = 5;
@@ -253,10 +235,6 @@ const TYPED: u8 = 0;
 const OBJECT_TO_CHILD: u8 = 8;
 const RETURN: u8 = 0;
 const DONE: u8 = 0;
-const NO_REFERENCES: u8 = 0;
-
-/// From here on a length takes more than one byte.
-const LONG: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -264,7 +242,9 @@ mod tests {
 
     use super::*;
     use crate::codec;
-    use crate::payload::Reference;
+    use crate::payload::{Payload, Reference};
+
+    const LONG: usize = short::LONG as usize;
 
     fn call(object: LentId, arguments: Payload<'_>, during: Option<InvocationId>) -> ToParent<'_> {
         let method = Selector::Typed(Fingerprint(u64::MAX - 1));

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 
 use super::{Event, Target};
-use crate::codec::CowBytes;
 use crate::id::{FrameId, LoaderId};
-use crate::payload::{Fingerprint, Form, Payload};
+use crate::payload::{Fingerprint, Form};
+use crate::short::{self, LONG, is_short};
 
 /// An event whose name and payload have fewer than 128 bytes each, on its way to one of both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +33,11 @@ impl<'a> ShortEvent<'a> {
         let Event { loader, target, name, form, payload } = event;
         let has_short_ids = match target {
             Target::Process | Target::Frames => true,
-            Target::Frame(frame) => is_short(frame.origin()) && is_short(frame.number()),
+            Target::Frame(frame) => is_short_id(frame.origin()) && is_short_id(frame.number()),
         };
-        let is_short = has_short_ids
-            && is_short(loader.0)
-            && name.len() < usize::from(LONG)
-            && payload.bytes.0.len() < usize::from(LONG)
-            && payload.references.is_empty();
-        is_short.then_some(Self { loader: *loader, target: *target, name, form: *form, payload: &payload.bytes.0 })
+        let payload = short::bytes_of(payload)?;
+        let is_short = has_short_ids && is_short_id(loader.0) && is_short(name.len());
+        is_short.then_some(Self { loader: *loader, target: *target, name, form: *form, payload })
     }
 
     /// Appends the encoding of the message, to the child.
@@ -78,8 +75,7 @@ impl<'a> ShortEvent<'a> {
             Target::Frame(frame) => buffer.extend_from_slice(&[FRAME, frame.origin() as u8, frame.number() as u8]),
             Target::Frames => buffer.push(FRAMES),
         }
-        buffer.push(self.name.len() as u8);
-        buffer.extend_from_slice(self.name.as_bytes());
+        short::write(self.name.as_bytes(), buffer);
         match self.form {
             Form::Dynamic => buffer.push(DYNAMIC),
             Form::Typed(fingerprint) => {
@@ -87,9 +83,7 @@ impl<'a> ShortEvent<'a> {
                 buffer.extend_from_slice(&fingerprint.0.to_le_bytes());
             }
         }
-        buffer.push(self.payload.len() as u8);
-        buffer.extend_from_slice(self.payload);
-        buffer.push(NO_REFERENCES);
+        short::write_payload(self.payload, buffer);
     }
 
     #[inline]
@@ -106,7 +100,7 @@ impl<'a> ShortEvent<'a> {
             [FRAMES, rest @ ..] => (Target::Frames, rest),
             _ => return None,
         };
-        let (name, rest) = split(rest)?;
+        let (name, rest) = short::read(rest)?;
         let (form, rest) = match rest {
             [DYNAMIC, rest @ ..] => (Form::Dynamic, rest),
             [TYPED, rest @ ..] => {
@@ -115,7 +109,7 @@ impl<'a> ShortEvent<'a> {
             }
             _ => return None,
         };
-        let (payload, [NO_REFERENCES]) = split(rest)? else { return None };
+        let payload = short::read_payload(rest)?;
         let name = str::from_utf8(name).ok()?;
         Some(Self { loader: LoaderId(u32::from(*loader)), target, name, form, payload })
     }
@@ -125,21 +119,13 @@ impl<'a> From<ShortEvent<'a>> for Event<'a> {
     #[inline]
     fn from(event: ShortEvent<'a>) -> Self {
         let ShortEvent { loader, target, name, form, payload } = event;
-        let payload = Payload { bytes: CowBytes(Cow::Borrowed(payload)), references: Vec::new() };
-        Event { loader, target, name: Cow::Borrowed(name), form, payload }
+        Event { loader, target, name: Cow::Borrowed(name), form, payload: short::payload(payload) }
     }
 }
 
 #[inline]
-const fn is_short(id: u32) -> bool {
+const fn is_short_id(id: u32) -> bool {
     id < LONG as u32
-}
-
-/// Splits off bytes behind their length.
-#[inline]
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length @ ..LONG, rest) = bytes.split_first()? else { return None };
-    rest.split_at_checked(usize::from(*length))
 }
 
 const TO_CHILD: u8 = 5;
@@ -149,10 +135,6 @@ const FRAME: u8 = 1;
 const FRAMES: u8 = 2;
 const DYNAMIC: u8 = 0;
 const TYPED: u8 = 1;
-const NO_REFERENCES: u8 = 0;
-
-/// From here on a number takes more than one byte.
-const LONG: u8 = 128;
 
 /// What is beside the name and the payload, at most.
 const HEAD_BYTES: usize = 17;
@@ -165,7 +147,7 @@ mod tests {
     use crate::codec;
     use crate::id::LentId;
     use crate::message::{ToChild, ToParent};
-    use crate::payload::Reference;
+    use crate::payload::{Payload, Reference};
 
     const TARGETS: [Target; 3] = [Target::Process, Target::Frame(FrameId::of(1, 2)), Target::Frames];
     const FORMS: [Form; 2] = [Form::Dynamic, Form::Typed(Fingerprint(u64::MAX - 1))];
