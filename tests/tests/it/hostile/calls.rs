@@ -81,7 +81,13 @@ hostile_over_the_lane! {
         siege.goes_on();
         x.process.kill();
         siege.outlasts(&x.process);
-        siege.ends(&x.process);
+        let reason = siege.ends(&x.process);
+        // It hears none of the answers, so that there may be too many of them before it is killed.
+        let is_due = matches!(
+            reason,
+            DetachReason::Violation(Violation::Link(Closure::Overflow { .. })) | DetachReason::Killed { signal: 9 }
+        );
+        assert!(is_due, "{reason}");
     }
 
     /// What only the parent says ends a child that says it; so does what belongs on the main lane and comes on another.

@@ -198,7 +198,10 @@ hostile_over_the_lane! {
             }
             siege.goes_on();
             x.process.kill();
-            siege.ends(&x.process);
+            let reason = siege.ends(&x.process);
+            // It was found out, or was not and was killed.
+            let is_due = matches!(reason, DetachReason::Violation(Violation::Link(_)) | DetachReason::Killed { signal: 9 });
+            assert!(is_due, "{reason}");
         }
     }
 
