@@ -156,11 +156,6 @@ impl Contender {
         (self.name == "rmi").then(rmi::missing).flatten()
     }
 
-    /// Whether it is no library but what the others are compared with.
-    pub fn is_reference(&self) -> bool {
-        matches!(self.name, "spinning" | "futex" | "seqpacket")
-    }
-
     pub fn does(&self, work: Work, placement: Placement) -> bool {
         (self.does)(work, placement)
     }

@@ -80,6 +80,7 @@ fn compare(quick: bool, only: &[String], out: &Path) -> anyhow::Result<()> {
     std::fs::write(out.join("results.json"), serde_json::to_string_pretty(&results)?)?;
     std::fs::write(out.join("results.txt"), text)?;
     report::plot::calls(&results, &out.join("calls.svg"))?;
+    report::plot::others(&results, &out.join("others.svg"))?;
     println!("written to {}", out.display());
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! decide who wins.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -113,16 +114,51 @@ pub fn run(plan: Plan, only: &[String]) -> Results {
             None => {}
         }
     }
-    let mut runner = Runner { plan, results, done: 0, all: 0 };
-    runner.all = plan.rounds * (runner.count_calls(&wanted) + runner.others(&wanted).len());
+    let tasks = tasks();
+    let does = |task: &&Task| wanted.iter().filter(|contender| contender.does(task.work, task.placement)).count();
+    let all = plan.rounds * tasks.iter().map(|task| does(&task)).sum::<usize>();
+    let mut runner = Runner { plan, results, done: 0, all };
     for _ in 0..plan.rounds {
-        for placement in Placement::ALL {
-            runner.calls(&wanted, placement);
+        for task in &tasks {
+            runner.round(&wanted, *task);
         }
-        runner.rest(&wanted);
     }
     eprintln!("\r{:78}", "");
     runner.results
+}
+
+/// What each contender is measured at, as far as it does that.
+#[derive(Clone, Copy)]
+struct Task {
+    work: Work,
+    size: usize,
+    placement: Placement,
+}
+
+impl Task {
+    fn cell(self, contender: &Contender) -> Cell {
+        let Self { work, size, placement } = self;
+        Cell { contender: contender.name.to_owned(), work, size, placement }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { work, size, placement } = *self;
+        match work {
+            Work::Call => write!(f, "{work}, {placement}"),
+            _ => write!(f, "{work} {}", work.size(size)),
+        }
+    }
+}
+
+/// Calls at every placement, then all other work, size by size.
+fn tasks() -> Vec<Task> {
+    let calls = Placement::ALL.into_iter().map(|placement| Task { work: Work::Call, size: 0, placement });
+    let others = Work::OTHERS.iter().flat_map(|(work, sizes)| {
+        sizes.iter().map(|size| Task { work: *work, size: *size, placement: Placement::Free })
+    });
+    calls.chain(others).collect()
 }
 
 struct Runner {
@@ -133,22 +169,14 @@ struct Runner {
 }
 
 impl Runner {
-    fn count_calls(&self, wanted: &[&Contender]) -> usize {
-        let does = |placement| wanted.iter().filter(|contender| contender.does(Work::Call, placement)).count();
-        Placement::ALL.into_iter().map(does).sum()
-    }
-
-    /// One round of calls: the references, a contender, the references, a contender, …
-    fn calls(&mut self, wanted: &[&Contender], placement: Placement) {
-        let mut before = self.references(placement);
-        for contender in wanted {
-            if !contender.does(Work::Call, placement) {
-                continue;
-            }
-            self.progress(contender.name, &placement.to_string());
-            let cell = Cell { contender: contender.name.to_owned(), work: Work::Call, size: 0, placement };
+    /// One round: the references, a contender, the references, a contender, …
+    fn round(&mut self, wanted: &[&Contender], task: Task) {
+        let mut before = self.references(task);
+        for contender in wanted.iter().filter(|contender| contender.does(task.work, task.placement)) {
+            self.progress(contender.name, task);
+            let cell = task.cell(contender);
             let Some(figures) = self.measure(&cell) else { continue };
-            let after = self.references(placement);
+            let after = self.references(task);
             let measured = self.results.cells.entry(cell).or_default();
             measured.rounds.push(figures);
             for (name, before) in &before {
@@ -161,50 +189,21 @@ impl Runner {
         }
     }
 
-    fn references(&mut self, placement: Placement) -> BTreeMap<String, f64> {
+    /// Those of the references that do this.
+    fn references(&mut self, task: Task) -> BTreeMap<String, f64> {
         let mut medians = BTreeMap::new();
-        for name in REFERENCES {
-            if !Contender::named(name).is_ok_and(|contender| contender.does(Work::Call, placement)) {
+        let is_one = |contender: &&Contender| REFERENCES.contains(&contender.name);
+        for reference in contenders::ALL.iter().filter(is_one) {
+            if !reference.does(task.work, task.placement) {
                 continue;
             }
-            let cell = Cell { contender: name.to_owned(), work: Work::Call, size: 0, placement };
+            let cell = task.cell(reference);
             if let Some(figures) = self.measure(&cell) {
-                medians.insert(name.to_owned(), figures.p50);
+                medians.insert(reference.name.to_owned(), figures.p50);
                 self.results.cells.entry(cell).or_default().rounds.push(figures);
             }
         }
         medians
-    }
-
-    /// One round of all other work.
-    fn rest(&mut self, wanted: &[&Contender]) {
-        for cell in self.others(wanted) {
-            self.progress(&cell.contender, &format!("{} {}", cell.work, cell.work.size(cell.size)));
-            if let Some(figures) = self.measure(&cell) {
-                self.results.cells.entry(cell).or_default().rounds.push(figures);
-            }
-        }
-    }
-
-    /// All other work, size by size, so that those who do the same stand side by side.
-    fn others(&self, wanted: &[&Contender]) -> Vec<Cell> {
-        let asked = |contender: &&Contender| {
-            let named = contender.is_reference() || wanted.iter().any(|other| other.name == contender.name);
-            named && contender.missing().is_none()
-        };
-        let mut cells = Vec::new();
-        for (work, sizes) in Work::OTHERS {
-            for size in *sizes {
-                let does = |contender: &&Contender| contender.does(*work, Placement::Free);
-                cells.extend(contenders::ALL.iter().filter(asked).filter(does).map(|contender| Cell {
-                    contender: contender.name.to_owned(),
-                    work: *work,
-                    size: *size,
-                    placement: Placement::Free,
-                }));
-            }
-        }
-        cells
     }
 
     /// `None` when it fails, which is said in the end.
@@ -219,7 +218,7 @@ impl Runner {
         }
     }
 
-    fn progress(&mut self, contender: &str, what: &str) {
+    fn progress(&mut self, contender: &str, what: Task) {
         self.done += 1;
         eprint!("\r{:78}\r{} of {}: {contender}, {what}", "", self.done, self.all);
         // What cannot be shown is not missed.

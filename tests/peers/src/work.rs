@@ -21,6 +21,8 @@ pub enum Work {
     Broadcast,
     /// From starting a process to its first message.
     Spawn,
+    /// From starting a process in a strict sandbox to its first message.
+    StrictSpawn,
     /// Wake-ups and memory of so many idle processes.
     Idle,
     /// Calls per second of so many calling threads.
@@ -46,6 +48,7 @@ impl Work {
         (Self::BufferAgain, &[64 << 10, 1 << 20, 64 << 20]),
         (Self::Broadcast, &[1, 4, 16, 64]),
         (Self::Spawn, &[0]),
+        (Self::StrictSpawn, &[0]),
         (Self::Idle, &[64]),
         (Self::Threads, &[1, 2]),
         (Self::WorkingThreads, &[1, 2]),
@@ -65,6 +68,7 @@ impl Work {
             Self::BufferAgain => "The same bytes to the caller again, all of them read; memcpy is the floor",
             Self::Broadcast => "64 bytes to so many processes, and an answer from each; the futex is the floor",
             Self::Spawn => "From starting a process to its being there; running this program and exiting is the floor",
+            Self::StrictSpawn => "The same, of a process in a strict sandbox",
             Self::Idle => "So many idle processes",
             Self::Threads => "Calls of so many threads of one process, which do nothing",
             Self::WorkingThreads => "Calls of so many threads of one process, which are 10 µs of work each",
@@ -97,6 +101,7 @@ impl fmt::Display for Work {
             Self::BufferAgain => "buffer-again",
             Self::Broadcast => "broadcast",
             Self::Spawn => "spawn",
+            Self::StrictSpawn => "strict-spawn",
             Self::Idle => "idle",
             Self::Threads => "threads",
             Self::WorkingThreads => "working-threads",

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use remote_object::{CallError, Exports, Remote, RemoteBuffer};
-use remote_parent::{Event, Limits, Parent, ParentOptions, Process, ProcessOptions, Transport, this_module};
+use remote_parent::{Event, Limits, Parent, ParentOptions, Process, ProcessOptions, Sandbox, Transport, this_module};
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Figures;
@@ -117,7 +117,8 @@ const ONE_WAY: Event<Load> = Event::new("one-way");
 pub fn serve(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
     match pair.work {
         Work::Broadcast => broadcast(pair, transport),
-        Work::Spawn => spawn(pair, transport),
+        Work::Spawn => spawn(pair, ProcessOptions::new().transport(transport)),
+        Work::StrictSpawn => spawn(pair, ProcessOptions::new().transport(transport).sandbox(Sandbox::strict())),
         Work::Idle => idle(pair, transport),
         _ => called(pair, transport),
     }
@@ -171,13 +172,13 @@ fn broadcast(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
 }
 
 /// From asking for a child to its being attached. Its end is not timed.
-fn spawn(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
+fn spawn(pair: &Pair, options: ProcessOptions) -> anyhow::Result<()> {
     let parent = Parent::new()?;
     let end = Instant::now() + pair.pace().within;
     let mut nanos = Vec::new();
     while Instant::now() < end {
         let begin = Instant::now();
-        let child = parent.processes().spawn_with(ProcessOptions::new().transport(transport))?;
+        let child = parent.processes().spawn_with(options.clone())?;
         nanos.push(begin.elapsed().as_nanos() as f64);
         child.close();
         child.wait(Duration::from_secs(5)).context("it ends")?;

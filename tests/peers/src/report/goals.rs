@@ -80,21 +80,18 @@ fn parts(results: &Results) -> Vec<Part> {
     }
     let dynamic = quotient(other(OURS, Work::Dynamic, 0), median(OURS, Placement::Free));
     part(2, "dynamic call, to the typed one", dynamic, 2.0, "×");
-    let one_way = quotient(other(OURS, Work::OneWay, 0), other("futex", Work::OneWay, 0));
-    part(3, "one-way event, to the ring", one_way, 3.0, "×");
+    let floor = |work, size| results.ratio(OURS, "futex", work, size, Placement::Free);
+    part(3, "one-way event, to the ring", floor(Work::OneWay, 0), 3.0, "×");
     for (work, what) in [(Work::Buffer, "64 MiB"), (Work::BufferAgain, "64 MiB that were given before")] {
-        let buffer = quotient(other(OURS, work, 64 << 20), other("futex", work, 64 << 20));
-        part(4, &format!("{what}, all of it read, to memcpy"), buffer, 1.5, "×");
+        part(4, &format!("{what}, all of it read, to memcpy"), floor(work, 64 << 20), 1.5, "×");
     }
     let first = other(OURS, Work::FirstByte, 64 << 20).map(|nanos| nanos / 1e3);
     part(4, "64 MiB that were given before, first byte", first, 20.0, " µs");
-    let broadcast = quotient(other(OURS, Work::Broadcast, 64), other("futex", Work::Broadcast, 64));
-    part(5, "broadcast to 64 and all answers, to the futex floor", broadcast, 1.5, "×");
+    part(5, "broadcast to 64 and all answers, to the futex floor", floor(Work::Broadcast, 64), 1.5, "×");
     let growth =
         quotient(other(OURS, Work::Broadcast, 64), other(OURS, Work::Broadcast, 4)).map(|growth| growth / 16.0);
     part(5, "broadcast, a child's share among 64 to that among 4", growth, 1.0, "×");
-    let spawn = quotient(other(OURS, Work::Spawn, 0), other("futex", Work::Spawn, 0));
-    part(6, "spawn to attached, to running the program and exiting", spawn, 1.2, "×");
+    part(6, "spawn to attached, to running the program and exiting", floor(Work::Spawn, 0), 1.2, "×");
     part(7, "a live reference, of 1,000,000", other(OURS, Work::References, REFERENCES), 100.0, " B");
     part(7, "making and dropping a proxy, beyond its call", other(OURS, Work::Proxy, 0), 100.0, " ns");
     for (who, what) in [(Releases::ByLoop, "the loop"), (Releases::ByThread, "another thread")] {
