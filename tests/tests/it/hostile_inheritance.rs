@@ -27,7 +27,7 @@ fn has_nothing_but_streams(child: &Process) {
 every_free_process_transport! {
     /// 21: a child has the descriptors that it was given and no others, also where its parent is careless with its own, and where many
     /// children are started at once.
-    fn hostile_descriptors_are_those_that_were_given(transport) {
+    fn hostile_21_descriptors_are_those_that_were_given(transport) {
         let setup = setup("hostile_descriptors_are_those_that_were_given", transport);
         has_nothing_but_streams(&setup.spawn());
         let careless: Vec<_> = (0..8).map(|_| File::open("/dev/null").expect("it is always there")).collect();
@@ -43,7 +43,7 @@ every_free_process_transport! {
 
     /// 21: what else a child has of its parent: the mask for files, how nice it is, process group, session and terminal, and which signals
     /// are ignored; but no signal is blocked.
-    fn what_a_child_inherits_is_what_is_listed(transport) {
+    fn hostile_21_what_a_child_inherits_is_what_is_listed(transport) {
         let setup = setup("what_a_child_inherits_is_what_is_listed", transport);
         let (fields, stat, _): Inherited = ask(&setup.spawn(), "inherited", &());
         let (own_fields, own_stat, _) = inherited().expect("it can be read");

@@ -98,7 +98,7 @@ fn refused(outcome: Result<String, String>, what: &str) {
 
 every_free_process_transport! {
     /// A22: a strict child is refused everything outside, one way out after the other, and lives on; a child without a sandbox is not.
-    fn hostile_ways_out_are_refused(transport) {
+    fn hostile_26_ways_out_are_refused(transport) {
         let setup = setup("hostile_ways_out_are_refused", transport);
         let outside = Outside::new(&format!("refused-{transport:?}"));
         let options = || setup.options().environment(prepared::DIRECTORY, &outside.directory);
@@ -120,7 +120,7 @@ every_free_process_transport! {
     }
 
     /// A22: what no honest program tries in a sandbox ends the process, and its parent can read why; the others lose nothing.
-    fn hostile_ways_into_others_end_the_process(transport) {
+    fn hostile_26_ways_into_others_end_the_process(transport) {
         let setup = setup("hostile_ways_into_others_end_the_process", transport);
         let outside = Outside::new(&format!("deadly-{transport:?}"));
         let witness = spawn(&setup, Sandbox::strict());
@@ -136,7 +136,7 @@ every_free_process_transport! {
     }
 
     /// A22: what walls there are is reported, layer by layer; of a process without a sandbox nothing is.
-    fn a_sandbox_is_reported(transport) {
+    fn hostile_26_a_sandbox_is_reported(transport) {
         let setup = setup("a_sandbox_is_reported", transport);
         let locked = spawn(&setup, Sandbox::strict());
         let report = locked.sandbox().expect("it has one");
@@ -163,7 +163,7 @@ every_free_process_transport! {
     }
 
     /// A22: with less than is required no process is started, and the error names what is missing.
-    fn less_than_required_is_not_started(transport) {
+    fn hostile_26_less_than_required_is_not_started(transport) {
         let setup = setup("less_than_required_is_not_started", transport);
         let start = |path: &str, arguments: &[&str], sandbox| {
             let options = ProcessOptions::new().program(program(path)).transport(transport).sandbox(sandbox);
@@ -196,7 +196,7 @@ every_free_process_transport! {
     }
 
     /// A22: paths that are allowed can be read, and others cannot; and none can be changed unless that is allowed, too.
-    fn hostile_paths_are_kept_apart(transport) {
+    fn hostile_26_paths_are_kept_apart(transport) {
         let setup = setup("hostile_paths_are_kept_apart", transport);
         let (inside, outside) =
             (Outside::new(&format!("inside-{transport:?}")), Outside::new(&format!("outside-{transport:?}")));
@@ -233,7 +233,7 @@ every_free_process_transport! {
 
     /// A22: a process that takes more memory than it may ends, and nobody else; one that starts threads without end gets no more than it
     /// may; and programs it cannot start at all.
-    fn hostile_hogs_take_nobody_along(transport) {
+    fn hostile_27_hogs_take_nobody_along(transport) {
         let setup = setup("hostile_hogs_take_nobody_along", transport);
         let small = Sandbox::strict().memory(256 << 20).threads(40);
         let (witness, child) = (spawn(&setup, small.clone()), spawn(&setup, small.clone()));
@@ -268,7 +268,7 @@ every_free_process_transport! {
     }
 
     /// A22: a panic in a locked process is a panic like any other, also where it wants to say from where it came.
-    fn a_panic_in_a_sandbox_is_contained(transport) {
+    fn hostile_26_a_panic_in_a_sandbox_is_contained(transport) {
         let setup = setup("a_panic_in_a_sandbox_is_contained", transport);
         let options = setup.options().environment("RUST_BACKTRACE", "full").stderr(remote_parent::Stream::Null);
         let child = start(&setup, options.sandbox(Sandbox::strict()));
@@ -279,7 +279,7 @@ every_free_process_transport! {
     }
 
     /// A22: a locked process goes with its parent, and as it is told.
-    fn a_locked_process_ends_as_any(transport) {
+    fn hostile_26_a_locked_process_ends_as_any(transport) {
         let setup = setup("a_locked_process_ends_as_any", transport);
         let (first, second) = (spawn(&setup, Sandbox::strict()), spawn(&setup, Sandbox::strict()));
         first.close();
@@ -295,7 +295,7 @@ fn name(outside: &Outside) -> String {
 
 /// A22: what is no process cannot be locked in, and the error says so.
 #[test]
-fn a_thread_cannot_be_locked_in() {
+fn hostile_26_a_thread_cannot_be_locked_in() {
     let setup = Setup::new("a_thread_cannot_be_locked_in", Transport::Memory);
     let options = ProcessOptions::new().transport(Transport::Memory).sandbox(Sandbox::strict());
     let error = setup.parent().processes().spawn_with(options).expect_err("it is no process");
@@ -305,7 +305,7 @@ fn a_thread_cannot_be_locked_in() {
 
 /// A22: the same as an ordinary user, if this is root: then all of these tests are run again, as nobody.
 #[test]
-fn hostile_ways_out_are_refused_to_an_ordinary_user() {
+fn hostile_26_ways_out_are_refused_to_an_ordinary_user() {
     if !rustix::process::getuid().is_root() {
         return;
     }
