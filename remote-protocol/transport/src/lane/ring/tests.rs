@@ -59,6 +59,11 @@ const WORDS: usize = 32 * 1024;
 /// How much less is done where every step is watched.
 const LESS: usize = if cfg!(miri) { 100 } else { 1 };
 
+/// How many records are made for one case of many.
+const fn records(count: usize) -> usize {
+    if cfg!(miri) { count / 10 } else { count }
+}
+
 fn ring(words: usize) -> (Arc<Plain>, Producer<Arc<Plain>>, Consumer<Arc<Plain>>) {
     let plain = Plain::new(words);
     (Arc::clone(&plain), Producer::new(Arc::clone(&plain)), Consumer::new(plain))

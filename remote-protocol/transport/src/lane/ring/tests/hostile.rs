@@ -121,7 +121,7 @@ proptest! {
 
     /// A consumer gets a record no longer than any is, nothing, or a lie, and reads no more for it than a record has.
     #[test]
-    fn a_consumer_survives_memory_that_lies(seed: u64, one_in in 1..50_u64, lengths in prop::collection::vec(0..3000_usize, 0..200)) {
+    fn a_consumer_survives_memory_that_lies(seed: u64, one_in in 1..50_u64, lengths in prop::collection::vec(0..3000_usize, 0..super::records(200))) {
         let memory = Lying::new(seed, one_in);
         let mut producer = Producer::new(Rc::clone(&memory));
         let mut consumer = Consumer::new(Rc::clone(&memory));
@@ -141,7 +141,7 @@ proptest! {
 
     /// A producer writes, refuses or finds the lie, and never believes that there is more room than the ring has.
     #[test]
-    fn a_producer_survives_memory_that_lies(seed: u64, one_in in 1..50_u64, lengths in prop::collection::vec(0..=RECORD_BYTES, 0..50)) {
+    fn a_producer_survives_memory_that_lies(seed: u64, one_in in 1..50_u64, lengths in prop::collection::vec(0..=RECORD_BYTES, 0..super::records(50))) {
         let memory = Lying::new(seed, one_in);
         let mut producer = Producer::new(Rc::clone(&memory));
         for length in lengths {
