@@ -2,23 +2,26 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use remote_protocol::call::{self, Call, Outcome, Release, Request, Return, ShortCall, ShortReturn};
-use remote_protocol::endpoint::{Inlet, Outlet, OutletError, Pause};
-use remote_protocol::id::{CallId, LaneId, LentId};
-use remote_protocol::limits::{self, Limits, RECORD_BYTES};
+use remote_protocol::call::{self, Call, Outcome, Release, Request, ShortCall};
+use remote_protocol::endpoint::{Outlet, OutletError};
+use remote_protocol::id::{CallId, LentId};
+use remote_protocol::limits::{self, Limits};
 use remote_protocol::link::{BufferView, Lane, Link, Receive, Waker};
-use remote_protocol::message::{Message, ToChild, ToParent};
-use remote_protocol::record::Budget;
+use remote_protocol::message::{Message, ToParent};
 use remote_protocol::releases::{Due, GATHERING, Releases};
 use remote_protocol::service::{CallFailure, Caller, LateReturns};
 use remote_protocol::state::Violation;
 
 use crate::child::LoopEnded;
 use crate::core::Core;
+
+mod call_lane;
+mod pool;
+
+use pool::Pool;
 
 /// What every thread of a child reaches the parent with: the main lane's outlet, and lanes for calls.
 ///
@@ -35,9 +38,7 @@ pub(crate) struct Lanes {
     /// Whether there may be any of that. Changed under its lock.
     has_releases: AtomicBool,
     calls: AtomicU32,
-    pool: Mutex<Pool>,
-    /// Notified when a lane is put back into the pool.
-    returned: Condvar,
+    pool: Pool,
     /// `None` before there is one, and when the loop has ended: it holds what holds us.
     late: Mutex<Option<Arc<dyn LateReturns>>>,
     /// What other threads posted to the loop; `None` when it has ended.
@@ -66,17 +67,6 @@ struct Posted {
     is_function: bool,
 }
 
-#[derive(Default)]
-struct Pool {
-    free: Vec<CallLane>,
-    opened: u8,
-    /// The call that has the right to be long. The parent joins the messages of all these lanes within one budget, so that there is one
-    /// at a time, until its return.
-    long: Option<CallId>,
-    /// How many threads wait for a lane or for that right: to tell nobody would be a system call for each call.
-    waiting: usize,
-}
-
 impl Lanes {
     pub(crate) fn new(link: Arc<dyn Link>, main: Lane) -> (Arc<Self>, Box<dyn Receive>) {
         let rx_waker = main.rx.waker();
@@ -91,8 +81,7 @@ impl Lanes {
             releases: Mutex::default(),
             has_releases: AtomicBool::new(false),
             calls: AtomicU32::new(0),
-            pool: Mutex::default(),
-            returned: Condvar::new(),
+            pool: Pool::default(),
             late: Mutex::default(),
             tasks: Mutex::new(Some(VecDeque::new())),
             functions: AtomicUsize::new(0),
@@ -257,7 +246,7 @@ impl Lanes {
     }
 
     pub(crate) fn late(&self, call: CallId, outcome: Outcome<'_>) {
-        self.end_long(call);
+        self.pool.end_long(call);
         let late = self.lock_late().clone();
         if let Some(late) = late {
             late.late(call, outcome);
@@ -288,141 +277,6 @@ impl Lanes {
     fn tasks(&self) -> MutexGuard<'_, Option<VecDeque<Posted>>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Takes a free lane, or opens one, or waits for one.
-    fn take(&self, deadline: Instant) -> Option<CallLane> {
-        let mut pool = self.pool();
-        loop {
-            if let Some(lane) = pool.free.pop() {
-                return Some(lane);
-            }
-            if pool.opened + 1 < self.limits().max_lanes() {
-                pool.opened += 1;
-                let lane = self.link.open(LaneId(pool.opened)).ok()?;
-                return Some(CallLane::new(lane, self.limits()));
-            }
-            pool = self.wait_in(pool, deadline)?;
-        }
-    }
-
-    /// Waits until something has come back into the pool; `None` when the deadline has passed.
-    fn wait_in<'a>(&self, mut pool: MutexGuard<'a, Pool>, deadline: Instant) -> Option<MutexGuard<'a, Pool>> {
-        let left = deadline.checked_duration_since(Instant::now())?;
-        pool.waiting += 1;
-        (pool, _) = self.returned.wait_timeout(pool, left).unwrap_or_else(PoisonError::into_inner);
-        pool.waiting -= 1;
-        Some(pool)
-    }
-
-    /// Something has come back into the pool.
-    fn came_back(&self, pool: MutexGuard<'_, Pool>) {
-        let is_waited_for = pool.waiting > 0;
-        drop(pool);
-        if is_waited_for {
-            self.returned.notify_all();
-        }
-    }
-
-    fn call_on_lane(
-        &self,
-        id: CallId,
-        message: &ToParent<'_>,
-        deadline: Instant,
-        take: &mut dyn FnMut(Outcome<'_>),
-    ) -> Result<(), CallFailure> {
-        let Some(lane) = self.take(deadline) else {
-            // No lane became free, or the link is closed.
-            let closed = Instant::now() < deadline;
-            return Err(if closed { CallFailure::Disconnected } else { CallFailure::Busy });
-        };
-        let mut taken = Taken { lanes: self, lane: Some(lane) };
-        let Some(lane) = &mut taken.lane else { return Err(CallFailure::Disconnected) };
-        let sent = match ShortCall::of(message) {
-            Some(call) => lane.outlet.send(&call),
-            None => lane.outlet.send(message),
-        };
-        sent.map_err(failure)?;
-        let result = lane.wait_for_return(id, Some(deadline), take, self);
-        if result == Err(CallFailure::Deadline(id)) {
-            self.given_up(id);
-            taken.wait_for_late_return(id);
-        }
-        result
-    }
-
-    /// Waits for the right to send a long message.
-    fn take_long(&self, call: CallId, deadline: Instant) -> bool {
-        let mut pool = self.pool();
-        while pool.long.is_some() {
-            let Some(waited) = self.wait_in(pool, deadline) else { return false };
-            pool = waited;
-        }
-        pool.long = Some(call);
-        true
-    }
-
-    /// The parent has the whole of a long message, if this call's was one.
-    fn end_long(&self, call: CallId) {
-        let mut pool = self.pool();
-        if pool.long == Some(call) {
-            pool.long = None;
-            self.came_back(pool);
-        }
-    }
-
-    fn put_back(&self, lane: CallLane) {
-        let mut pool = self.pool();
-        pool.free.push(lane);
-        self.came_back(pool);
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A lane in use, which goes back into the pool also when what is called with a return panics.
-struct Taken<'a> {
-    lanes: &'a Lanes,
-    /// `None` once somebody else waits on it.
-    lane: Option<CallLane>,
-}
-
-impl Taken<'_> {
-    /// Nobody waits for the return any more, but what it refers to has to be given back, and a long message is on its way until
-    /// then: a thread of ours waits for it, and puts the lane back.
-    fn wait_for_late_return(mut self, call: CallId) {
-        let (Some(lanes), Some(mut lane)) = (self.lanes.this.upgrade(), self.lane.take()) else { return };
-        let waiting = thread::Builder::new().name("remote-late".into()).spawn(move || {
-            let late = lane.wait_for_return(call, None, &mut |outcome| lanes.late(call, outcome), &lanes);
-            if late.is_ok() {
-                lanes.put_back(lane);
-            }
-        });
-        if let Err(error) = waiting {
-            tracing::error!(%error, "no thread to wait for a late return, its lane is lost");
-        }
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        if let Some(lane) = self.lane.take() {
-            self.lanes.put_back(lane);
-        }
-    }
-}
-
-/// The right to send a long message, until the call returns or what is called with the return panics.
-struct Long<'a> {
-    lanes: &'a Lanes,
-    call: CallId,
-}
-
-impl Drop for Long<'_> {
-    fn drop(&mut self) {
-        self.lanes.end_long(self.call);
-    }
 }
 
 impl Caller for Lanes {
@@ -442,19 +296,7 @@ impl Caller for Lanes {
             sent.map_err(failure)?;
             return core.wait_for_return(id, within, take);
         }
-        let deadline = limits::deadline(Instant::now(), within);
-        let message = ToParent::Object(call::ToParent::Call(Call { id, during: None, request }));
-        let long = is_long(&message);
-        if long && !self.take_long(id, deadline) {
-            return Err(CallFailure::Busy);
-        }
-        let right = Long { lanes: self, call: id };
-        let result = self.call_on_lane(id, &message, deadline, take);
-        if result == Err(CallFailure::Deadline(id)) {
-            // It may still be on its way: the late return ends it.
-            std::mem::forget(right);
-        }
-        result
+        self.call_elsewhere(Call { id, during: None, request }, limits::deadline(Instant::now(), within), take)
     }
 
     fn release(&self, release: Release) {
@@ -510,73 +352,6 @@ impl Caller for Lanes {
 impl fmt::Debug for Lanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lanes").field("link", &self.link).finish_non_exhaustive()
-    }
-}
-
-/// A lane while one thread calls on it.
-struct CallLane {
-    outlet: Outlet,
-    inlet: Inlet,
-}
-
-impl CallLane {
-    fn new(lane: Lane, limits: Limits) -> Self {
-        // The parent is trusted with our memory.
-        let inlet = Inlet::new(lane.rx, Budget::unlimited());
-        Self { outlet: Outlet::new(lane.tx, limits.max_message_bytes()), inlet }
-    }
-
-    /// Only returns come on these lanes.
-    fn wait_for_return(
-        &mut self,
-        id: CallId,
-        deadline: Option<Instant>,
-        take: &mut dyn FnMut(Outcome<'_>),
-        lanes: &Lanes,
-    ) -> Result<(), CallFailure> {
-        loop {
-            let message = match self.inlet.next(deadline) {
-                Ok(message) => message,
-                Err(Pause::Woken) => continue,
-                Err(Pause::TimedOut) => return Err(CallFailure::Deadline(id)),
-                Err(Pause::Closed) => return Err(CallFailure::Disconnected),
-                Err(Pause::Violation(violation)) => {
-                    tracing::error!(%violation, "the parent broke the protocol");
-                    lanes.link.close();
-                    return Err(CallFailure::Disconnected);
-                }
-            };
-            let answer = match ShortReturn::read(&message) {
-                Some(answer) => Return { call: answer.call, outcome: answer.outcome() },
-                None => match ToChild::decode(&message) {
-                    Ok(ToChild::Object(call::ToChild::Return(answer))) => answer,
-                    Ok(_) | Err(_) => {
-                        tracing::error!("the parent sent something else than a return on a lane for calls");
-                        lanes.link.close();
-                        return Err(CallFailure::Disconnected);
-                    }
-                },
-            };
-            let returned = answer.call == id;
-            match returned {
-                true => take(answer.outcome),
-                false => lanes.late(answer.call, answer.outcome),
-            }
-            self.inlet.recycle(message);
-            if returned {
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Whether a call takes more than one record, or nearly.
-fn is_long(message: &ToParent<'_>) -> bool {
-    match message {
-        ToParent::Object(call::ToParent::Call(Call { request: Request::Method { arguments, .. }, .. })) => {
-            arguments.weight() > RECORD_BYTES / 2
-        }
-        _ => false,
     }
 }
 
