@@ -22,7 +22,7 @@ pub use view::BufferView;
 /// The parent makes one of bytes it has, or [in place](crate::Exports::buffer), and hands it out as an argument, a result or part of
 /// one. A child reads from it what it needs, and passes it back: then the parent has the very [bytes](Self::as_local), and not one
 /// of them has travelled. It is a cheap clone, usable from any thread; the bytes live until neither side has a handle to them. They
-/// never change. At most 256 MiB are lent to one process at any time.
+/// never change. At most 256 MiB are lent to one process at any time, unless the parent's limits say otherwise.
 ///
 /// What is copied, and when: nothing, as long as the handle is only passed on. Over shared memory the parent copies the bytes when a
 /// child first wants more than half of them, once for each process, to where that process then [sees](Self::view) them, as often as it

@@ -18,7 +18,7 @@ use crate::serving::HeldCallback;
 /// A child makes it with [`Context::function`](crate::Context::function) and passes it as an argument; the closure runs on the child's loop
 /// thread. The parent may call it in the midst of serving the very call that it came with: the loop thread, which waits for that
 /// call, runs the closure meanwhile. What the closure calls in turn is served by the thread of the parent that waits for it; so they may nest,
-/// at most 16 deep. It may be called at any other time and from any thread, too; then the closure runs after what is running there.
+/// at most 16 deep unless the parent's limits say otherwise. It may be called at any other time and from any thread, too; then the closure runs after what is running there.
 ///
 /// A closure cannot wait for room in the window: what it emits past it is a backlog at once.
 ///

@@ -30,8 +30,8 @@ pub use spawn::{Spawn, Task};
 /// future, for any executor or none. Dropping it gives the call up: the object sees that its reply [is cancelled](Reply::is_cancelled), and
 /// what the answer refers to is given back.
 ///
-/// A process may have 64 calls unanswered that it was promised an answer to, and 16 MiB of arguments in them; what is called beyond that
-/// is answered at once with [`CallError::Busy`].
+/// A process may have 64 calls unanswered that it was promised an answer to, and 16 MiB of arguments in them, unless the
+/// parent's limits say otherwise; what is called beyond that is answered at once with [`CallError::Busy`].
 ///
 /// In the main process's own modules a call is direct, so what they get is the object's own promise.
 ///

@@ -13,7 +13,7 @@ use remote_protocol::codec::{self, CowBytes};
 use remote_protocol::contain::contain;
 use remote_protocol::endpoint::OutletError;
 use remote_protocol::id::{CallId, FrameId, LentId, ProcessId};
-use remote_protocol::limits::{Limits, NAME_BYTES, REVOKED};
+use remote_protocol::limits::{Limits, NAME_BYTES, RELEASES, REVOKED};
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Abuse, Alive, Answer, ArrivedOutcome, Notify, Service};
 use remote_protocol::value::{self, ReferenceKind, Value};
@@ -455,6 +455,9 @@ impl Service for ProcessService {
             ToParent::Call(call) => return self.0.call(call, answer),
             // Handed to `arrived` by whoever receives it.
             ToParent::Result(_) => {}
+            ToParent::Release(releases) if releases.len() > RELEASES => {
+                return Err(Abuse::Releases { count: releases.len(), limit: RELEASES });
+            }
             ToParent::Release(releases) => return self.0.release(&releases),
             // The parent's own business.
             ToParent::Released { .. } => {}

@@ -106,7 +106,8 @@ pub type Task = Box<dyn FnOnce() + Send>;
 pub struct Deadlines {
     /// From starting a process to its accepted hello. 5 s.
     pub start: Duration,
-    /// How long a child waits for the parent in a call, or in `emit` for room in the window, when it says nothing else. 30 s.
+    /// How long a child waits for the parent, in a call, for a promise, or in `emit` for room in the window, and the parent for a
+    /// function of a child, when nothing else is said. 30 s.
     pub call: Duration,
     /// From asking a process to stop to killing it. 1 s.
     pub stop: Duration,

@@ -1,6 +1,6 @@
 //! What the two sides of a multi-process application agree on, and what each side decides from what the other says.
 //!
-//! There is no process, thread, clock or socket in here. [`message`] has one enum of messages per direction, [`call`]
+//! What decides in here knows no process, thread, clock or socket. [`message`] has one enum of messages per direction, [`call`]
 //! those that calls of remote objects are made of, [`codec`] turns them into bytes and back within fixed budgets, and
 //! [`state`] has the two state machines, one per side. [`link`] is the trait a transport implements, [`service`] the
 //! seam between a side and the objects it serves.

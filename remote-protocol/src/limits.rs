@@ -10,8 +10,7 @@ pub use builder::Limits;
 /// then to wait for its peer in the middle of a message, at about 200 KiB.
 pub const RECORD_BYTES: usize = 64 * 1024;
 
-/// The longest message; all messages of a lane, or of lanes with one budget, that are being joined, together. Anything larger has to
-/// be sent in pieces, or is a buffer.
+/// The longest message. Anything larger has to be sent in several, or is a buffer.
 pub const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How deep values may nest: deep enough for any document, and small enough for any thread's stack.
@@ -34,7 +33,8 @@ pub const CALLS: usize = 64;
 /// Objects lent to one process, and callbacks held of it, at any time.
 pub const REFERENCES: usize = 16_384;
 
-/// References given back by one message: enough that it costs little for each, and few enough that it is a short record.
+/// References given back by one message: enough that it costs little for each, and few enough that it is a short record, and that the
+/// parent goes through them under a lock.
 pub const RELEASES: usize = 1024;
 
 /// Messages that give references back and are not acknowledged, so that a peer that does not come to them has no more. Some, for most

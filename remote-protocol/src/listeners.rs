@@ -48,6 +48,7 @@ impl<F: Clone> Listeners<F> {
     }
 
     /// Removes a listener; gives it back, so that it can be dropped where nothing is borrowed or locked.
+    #[must_use]
     pub fn remove(&mut self, id: ListenerId) -> Option<F> {
         let mut places =
             self.by_name.iter().map(|(name, entries)| (name, entries.iter().position(|entry| entry.id == id.0)));
@@ -62,6 +63,7 @@ impl<F: Clone> Listeners<F> {
     }
 
     /// The next listener of `turn` for the event `name`.
+    #[must_use]
     pub fn next(&mut self, name: &str, turn: &mut Turn) -> Option<F> {
         let last = *turn.last.get_or_insert(self.newest);
         let entries = self.by_name.get_mut(name)?;

@@ -15,7 +15,7 @@ use crate::limits;
 ///
 /// However little is allowed, it keeps: its link, its memory and threads, the processor, clocks and random numbers, and the descriptors it
 /// has when it is locked in, which are its standard streams and what
-/// [`before_lockdown`](https://docs.rs/remote-child) opened.
+/// `remote_child::Init::before_lockdown` opened.
 ///
 /// ```
 /// use remote_protocol::sandbox::{Layer, Sandbox};

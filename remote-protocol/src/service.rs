@@ -187,6 +187,14 @@ pub enum Abuse {
         /// How many it had.
         lent: u32,
     },
+    /// More references were given back at once than a message may name.
+    #[error("gave {count} references back at once, at most {limit} may be")]
+    Releases {
+        /// How many.
+        count: usize,
+        /// How many may be.
+        limit: usize,
+    },
     /// Something was asked for by a longer name than anything can have.
     #[error("asked for a name of {length} bytes, at most {limit} may be")]
     Name {

@@ -95,12 +95,14 @@ impl Debt {
     }
 
     /// Adds what was handled; gives what to say now, if it is worth it.
+    #[must_use]
     pub const fn add(&mut self, cost: u64) -> Option<u64> {
         self.owed = self.owed.saturating_add(cost);
         if self.owed > self.threshold { self.settle() } else { None }
     }
 
     /// Gives what to say before going to sleep, if there is anything.
+    #[must_use]
     pub const fn settle(&mut self) -> Option<u64> {
         let owed = self.owed;
         self.owed = 0;

@@ -8,7 +8,7 @@ use remote_protocol::call::{Call, CallError, Invoke, Outcome, Release, Request, 
 use remote_protocol::codec::CowBytes;
 use remote_protocol::endpoint::OutletError;
 use remote_protocol::id::{CallId, FrameId, LentId, ProcessId};
-use remote_protocol::limits::{CALL, Limits, REVOKED};
+use remote_protocol::limits::{CALL, Limits, RELEASES, REVOKED};
 use remote_protocol::link::SendError;
 use remote_protocol::payload::{Encoding, Location, Payload, Reference};
 use remote_protocol::service::{Answer, ArrivedOutcome, Notify, NotifyError, RunError, Service};
@@ -80,7 +80,9 @@ impl Child {
             ToParent::Call(Call { request: Request::Method { arguments, .. }, .. }) => {
                 self.end.ledger().arrive(arguments)
             }
-            ToParent::Release(releases) => is_abuse = self.end.ledger().give_back(releases),
+            ToParent::Release(releases) => {
+                is_abuse = releases.len() > RELEASES || self.end.ledger().give_back(releases)
+            }
             ToParent::Revoked { callbacks } => is_abuse = callbacks.len() > REVOKED,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! The same over inputs of every run: what the targets begin with, what they came to, and both of it changed.
+//! The same code over what the targets begin with, what they came to, and both of it changed, in each run otherwise.
 
 use std::fs;
 use std::path::Path;

@@ -67,8 +67,8 @@ impl Limits {
     /// The length of the longest message, in bytes, each way, with all that it carries; 16 MiB. From 2 MiB, which has room for a piece of
     /// a buffer, to 1 GiB.
     ///
-    /// So that a peer that sends a message in pieces and never the last one has an end: what the main lane is joining, and what all
-    /// others are joining together, has no more. What is longer is an error where it is sent: of `emit`, of the call, or of the result.
+    /// So that a peer that sends a message in pieces and never the last one has an end. What is being joined on all lanes together has
+    /// [`inbox_bytes`](Self::inbox_bytes). What is longer is an error where it is sent: of `emit`, of the call, or of the result.
     /// It belongs into a buffer, or into several messages.
     pub const fn message_bytes(mut self, bytes: usize) -> Self {
         self.message_bytes = clamp(bytes, 2 * 1024 * 1024, 1024 * 1024 * 1024);

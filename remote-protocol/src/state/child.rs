@@ -188,6 +188,7 @@ impl Session {
     }
 
     /// A frame is closed here, of the child's own accord or because the parent asked. `None` when it is gone already.
+    #[must_use]
     pub fn close_frame(&mut self, frame: FrameId) -> Option<ToParent<'static>> {
         if !self.frames.remove(&frame) {
             return None;
@@ -206,16 +207,19 @@ impl Session {
     }
 
     /// A message of the parent that cost this has been handled, see [`ToChild::cost`]; gives what to tell it now, if anything.
+    #[must_use]
     pub fn handled(&mut self, cost: u64) -> Option<ToParent<'static>> {
         self.inbound.add(cost).map(|cost| ToParent::Handled { cost })
     }
 
     /// Everything that arrived has been handled; gives what to tell the parent before waiting.
+    #[must_use]
     pub fn idle(&mut self) -> Option<ToParent<'static>> {
         self.inbound.settle().map(|cost| ToParent::Handled { cost })
     }
 
     /// A message of the parent that gives callbacks back has been handled; gives what to tell it now, if anything.
+    #[must_use]
     pub fn released(&mut self) -> Option<ToParent<'static>> {
         let batches = self.acknowledging.handled()?;
         Some(ToParent::Object(call::ToParent::Released { batches }))
@@ -232,6 +236,7 @@ impl Session {
     }
 
     /// Says the last word. `None` when it has been said.
+    #[must_use]
     pub fn end(&mut self) -> Option<ToParent<'static>> {
         if self.phase != Phase::Running {
             return None;
@@ -241,6 +246,7 @@ impl Session {
     }
 
     /// The greeting, once.
+    #[must_use]
     pub const fn poll(&mut self) -> Option<ToParent<'static>> {
         self.hello.take()
     }

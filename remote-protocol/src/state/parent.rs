@@ -171,6 +171,7 @@ impl Session {
     }
 
     /// Opens a loader in the child.
+    #[must_use]
     pub fn open_loader(&mut self, loader: LoaderId) -> Option<ToChild<'static>> {
         if !self.takes_more() || self.loaders.contains_key(&loader) {
             return None;
@@ -180,6 +181,7 @@ impl Session {
     }
 
     /// Asks the child to unload a loader; it is unloaded when the child says so. `None` when there is nothing to wait for.
+    #[must_use]
     pub fn unload(&mut self, loader: LoaderId, reason: &str) -> Option<Option<ToChild<'static>>> {
         if !self.takes_more() {
             return None;
@@ -190,6 +192,7 @@ impl Session {
     }
 
     /// Asks the child to load a module, unless it has been asked before.
+    #[must_use]
     pub fn require(&mut self, loader: LoaderId, module: &ModulePath) -> Option<ToChild<'static>> {
         if !self.takes_more() {
             return None;
@@ -266,6 +269,7 @@ impl Session {
 
     /// What gives callbacks back, to be sent before anything else. `None` when there is nothing, or the child has enough of them.
     #[inline]
+    #[must_use]
     pub fn releases(&mut self) -> Option<ToChild<'_>> {
         let taken = self.releases.take(&mut self.batch);
         taken.then_some(ToChild::Object(call::ToChild::Release(Cow::Borrowed(&self.batch))))
@@ -278,6 +282,7 @@ impl Session {
     }
 
     /// A message of the child that gives objects back has been handled; gives what to tell it now, if anything.
+    #[must_use]
     pub fn released(&mut self) -> Option<ToChild<'static>> {
         let batches = self.acknowledging.handled()?;
         Some(ToChild::Object(call::ToChild::Released { batches }))
@@ -297,6 +302,7 @@ impl Session {
     }
 
     /// Asks the child to close a frame; it is gone when the child says so. `None` when it has been asked before or is gone.
+    #[must_use]
     pub fn close_frame(&mut self, frame: FrameId) -> Option<ToChild<'static>> {
         let closing = self.frames.get_mut(&frame).filter(|closing| !**closing)?;
         *closing = true;
@@ -308,11 +314,13 @@ impl Session {
 
     /// An event of the child that cost this has been handled; gives what to tell it now, if anything. It need not hear the rest: what is not
     /// said leaves it room.
+    #[must_use]
     pub fn handled(&mut self, cost: u64) -> Option<ToChild<'static>> {
         self.inbound.add(cost).map(|cost| ToChild::Handled { cost })
     }
 
     /// Asks the child to handle what was sent before and end. `None` when it has been asked before or is gone.
+    #[must_use]
     pub fn close(&mut self) -> Option<ToChild<'static>> {
         if !self.takes_more() {
             return None;
@@ -333,6 +341,7 @@ impl Session {
     }
 
     /// What was held back while the child was starting, and may be sent now.
+    #[must_use]
     pub fn poll(&mut self) -> Option<ToChild<'static>> {
         if self.phase == Phase::Starting {
             return None;

@@ -142,5 +142,6 @@ kinds! {
     Self::AcknowledgedTooMuch { .. } => "AcknowledgedTooMuch",
     Self::Object(Abuse::Release { .. }) => "Object::Release",
     Self::Object(Abuse::Name { .. }) => "Object::Name",
+    Self::Object(Abuse::Releases { .. }) => "Object::Releases",
     Self::Object(Abuse::Revoked { .. }) => "Object::Revoked",
 }

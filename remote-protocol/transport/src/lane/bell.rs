@@ -8,7 +8,7 @@
 //! two sees what the other wrote. And the system puts nobody to sleep on a flag that has been lowered meanwhile.
 //!
 //! The peer may write anything into the word. It can keep the consumer from being woken by the peer's own records, which harms
-//! the peer, and it can wake it for nothing; see `Receiver` for what that comes to. Whatever must wake a consumer in spite of its peer
+//! the peer, and it can wake it for nothing; see `LaneReceiver` for what that comes to. Whatever must wake a consumer in spite of its peer
 //! does not ask the word. And it does not rely on the system finding the sleeper by it either: who can wake a sleeper can also have it
 //! moved to another word, where nobody looks for it. So who does not trust its peer sleeps on two words, [`Guarded`].
 

@@ -1,8 +1,8 @@
 //! What lies where in the memory of a link.
 //!
 //! First a page of flags, one for each ring, each in cache lines of its own, on which the ring's consumer sleeps. Then two
-//! pages of words: what the producer and the consumer of each ring tell each other, again in lines of their own, and how much may lie
-//! unhandled at the parent. Then the records of the rings. Only what is used takes memory: a link that just began, a few pages.
+//! pages of words, what the producer and the consumer of each ring tell each other, again in lines of their own, and one with how much may
+//! lie unhandled at the parent. Then the records of the rings. Only what is used takes memory: a link that just began, a few pages.
 
 use std::ops::Range;
 use std::sync::Arc;

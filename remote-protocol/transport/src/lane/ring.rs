@@ -1,8 +1,8 @@
 //! A queue of records in memory that two processes share, one of which may lie.
 //!
 //! One thread writes, the [`Producer`]; one reads, the [`Consumer`]. Each keeps its position to itself and never reads
-//! it back. What one has to know of the other stands in shared words, each of which only one of them writes: the
-//! headers of the records; how far the consumer has come; and whether the producer waits for room.
+//! it back. What one has to know of the other stands in shared words: the headers of the records, which the producer
+//! writes; how far the consumer has come, which that writes; and whether the producer waits for room, which it says and both may take back.
 //!
 //! # Records
 //!

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use remote_parent::{Limits, Violation};
 use remote_protocol::call::{self, Release};
 use remote_protocol::id::{FrameId, InvocationId, LentId, LoaderId};
-use remote_protocol::limits::{NAME_BYTES, REVOKED};
+use remote_protocol::limits::{NAME_BYTES, RELEASES, REVOKED};
 use remote_protocol::message::{Event, Target, ToParent};
 use remote_protocol::payload::{Form, Payload, Reference};
 use tests::puppet::Command;
@@ -49,7 +49,7 @@ fn register(x: &Puppet, number: u32) -> ToParent<'static> {
 }
 
 /// One for each kind of violation.
-const ATTACKS: [(&str, Attack); 23] = [
+const ATTACKS: [(&str, Attack); 24] = [
     ("Malformed", |x| x.say(&record(b""))),
     ("Record::Empty", |x| x.say(b"")),
     ("Record::Unknown", |x| x.say(&[2])),
@@ -73,6 +73,10 @@ const ATTACKS: [(&str, Attack); 23] = [
     ("AcknowledgedTooMuch", |x| x.say_message(&object(call::ToParent::Released { batches: 1 }))),
     ("Object::Release", |x| {
         x.say_message(&object(call::ToParent::Release(vec![Release { id: NOBODYS, count: 1 }].into())))
+    }),
+    ("Object::Releases", |x| {
+        let releases = vec![Release { id: NOBODYS, count: 0 }; RELEASES + 1];
+        x.say_message(&object(call::ToParent::Release(releases.into())))
     }),
     ("Object::Name", |x| x.say(&call_record(None, look_up(&"x".repeat(NAME_BYTES + 1))))),
     ("Object::Revoked", |x| x.say_message(&object(call::ToParent::Revoked { callbacks: vec![NOBODYS; REVOKED + 1] }))),
