@@ -305,7 +305,8 @@ impl Caller for Lanes {
         self.has_releases.store(true, Ordering::Release);
         drop(releases);
         match due {
-            Due::Later => {}
+            // The parent's things have no limit here.
+            Due::Later | Due::TooMany => {}
             Due::Now => self.send_releases(&mut self.main_outlet()),
             // Our own loop is awake, and comes to it.
             Due::Wake if Core::of_this_thread(self).is_some() => self.releases().attend(),

@@ -80,7 +80,7 @@ impl Calling {
             looper,
             deadline_millis: AtomicU64::new(millis(deadline)),
             proxies: Mutex::default(),
-            // The parent limits how many it takes.
+            // How many of them may be lent is another thing.
             callbacks: Mutex::new(Lent::new(usize::MAX)),
             late: Mutex::default(),
             promised: Mutex::default(),
@@ -221,6 +221,12 @@ impl Calling {
         // Looked at under the lock: what is lent before the end is revoked, and after it nothing is.
         if callback.life.has_ended() {
             return Err(format!("the callback made at {} is gone with its frame or loader", callback.made_at));
+        }
+        let limit = self.caller.limits().max_lent();
+        if callbacks.lent() >= limit && !callbacks.is_lent(callback.id) {
+            return Err(format!(
+                "more than {limit} callbacks and functions lent to the parent, which the loop has not taken back"
+            ));
         }
         callbacks.lend(callback.id).map_err(|error| error.to_string())?;
         Ok(callback.id)

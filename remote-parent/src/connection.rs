@@ -534,6 +534,10 @@ impl Connection {
         match due {
             Due::Later => {}
             Due::Now => self.send_releases(&mut state),
+            Due::TooMany => {
+                drop(state);
+                self.violated(Violation::TooManyLent { limit: self.limits.max_lent() });
+            }
             Due::Wake => {
                 drop(state);
                 if let Some(waker) = self.waker.get() {

@@ -385,7 +385,8 @@ impl Driver {
     }
 
     fn set_gone(&self) {
-        self.hub().disconnect(self.process.id());
+        // Listeners of a loader that was waiting for it are dropped with that.
+        contained(|| self.hub().disconnect(self.process.id()));
         self.connection().ending.set_gone();
     }
 

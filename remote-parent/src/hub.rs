@@ -333,11 +333,11 @@ impl Hub {
         self.watchdog.end();
         let mut members = lock(&self.members);
         let left = Members { closed: true, restarting: members.restarting, ..Members::default() };
-        let members = std::mem::replace(&mut *members, left);
-        for loader in members.loaders.values() {
-            loader.clear();
-        }
+        let gone = std::mem::replace(&mut *members, left);
+        // What is dropped holds things of the application.
         drop(members);
+        gone.loaders.values().for_each(|loader| loader.clear());
+        drop(gone);
         let shared = lock(&self.shared).take();
         drop(shared);
     }

@@ -75,7 +75,8 @@ pub(crate) fn receive(
     answer: &mut (impl Answer + Clone + Send + 'static),
 ) -> Result<(), Violation> {
     let Some(pump) = connection.pump() else { return handle(connection, message, answer) };
-    let (on_pump, charge) = (Arc::clone(connection), connection.hand_over(length)?);
+    let (on_pump, charge) =
+        (Arc::clone(connection), connection.hand_over(length.saturating_add(message.kept_beside()))?);
     match message.into_owned() {
         call::ToParent::Call(call) => {
             let Some(waiting) = connection.waiting.add(call, Box::new(answer.clone())) else { return Ok(()) };

@@ -257,10 +257,12 @@ impl LoaderState {
         processes.items().iter().for_each(Process::clear);
         frames.items().iter().for_each(Frame::clear);
         drop((processes, frames));
-        drop(lock(&self.process_listeners).take());
-        drop(lock(&self.frame_listeners).take());
-        drop(lock(&self.errors).take());
-        drop(lock(&self.responsiveness).take());
+        // Dropped when nothing is locked any more: what they hold is the application's.
+        let process_listeners = lock(&self.process_listeners).take();
+        let frame_listeners = lock(&self.frame_listeners).take();
+        let errors = lock(&self.errors).take();
+        let responsiveness = lock(&self.responsiveness).take();
+        drop((process_listeners, frame_listeners, errors, responsiveness));
     }
 }
 

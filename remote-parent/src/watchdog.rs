@@ -44,6 +44,10 @@ impl Watchdog {
                 *state = State::Awake;
                 self.awake.store(true, Ordering::SeqCst);
                 if let Err(error) = thread::Builder::new().name("remote-watchdog".into()).spawn(move || run(&watched)) {
+                    // The next one tries again.
+                    *state = State::Unborn;
+                    self.awake.store(false, Ordering::SeqCst);
+                    drop(state);
                     tracing::error!(%error, "no thread to look after unresponsive processes");
                 }
             }

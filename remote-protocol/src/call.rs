@@ -59,6 +59,18 @@ impl ToParent<'_> {
             Self::Cancel { call } => ToParent::Cancel { call },
         }
     }
+
+    /// What it takes in memory beyond the bytes that it came in, at most, while it is kept.
+    #[must_use]
+    pub fn kept_beside(&self) -> usize {
+        match self {
+            Self::Call(call) => call.kept_beside(),
+            // As much as it is long.
+            Self::Result(_) | Self::Release(_) | Self::Released { .. } | Self::Revoked { .. } | Self::Cancel { .. } => {
+                0
+            }
+        }
+    }
 }
 
 /// What the parent says about objects.
@@ -114,6 +126,15 @@ impl Call<'_> {
     #[must_use]
     pub fn into_owned(self) -> Call<'static> {
         Call { id: self.id, during: self.during, request: self.request.into_owned() }
+    }
+
+    /// What it takes in memory beyond the bytes that it came in, at most, while it is kept.
+    #[must_use]
+    pub const fn kept_beside(&self) -> usize {
+        match &self.request {
+            Request::Method { arguments, .. } => arguments.kept_beside(),
+            Request::Lookup { .. } | Request::Read { .. } | Request::Share { .. } => 0,
+        }
     }
 }
 

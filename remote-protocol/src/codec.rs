@@ -20,9 +20,12 @@ pub(crate) mod reason;
 #[cfg(test)]
 mod tests;
 
+mod first;
+
 pub use bytes::{ByteBuf, Bytes, CowBytes};
 pub use decode::{DecodeError, decode};
 pub use encode::{EncodeError, encode};
+pub(crate) use first::first;
 
 /// The deepest nesting of lists, maps, present options and enum variants.
 ///

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::codec::CowBytes;
+use crate::codec::{self, CowBytes};
 use crate::id::{FrameId, LentId};
 use crate::limits::NAME_BYTES;
 
@@ -37,6 +37,12 @@ impl Payload<'_> {
         weights.fold(self.bytes.0.len(), usize::saturating_add)
     }
 
+    /// What its references take in memory, beside their bytes.
+    #[must_use]
+    pub const fn kept_beside(&self) -> usize {
+        self.references.len().saturating_mul(size_of::<Reference<'static>>())
+    }
+
     /// The same payload, borrowing nothing.
     #[must_use]
     pub fn into_owned(self) -> Payload<'static> {
@@ -57,8 +63,8 @@ pub enum Reference<'a> {
     ObjectOf {
         /// The object.
         id: LentId,
-        /// The name of its interface, and of those that one inherits from.
-        #[serde(borrow)]
+        /// The name of its interface, and of those that one inherits from; of more than [`MOST_INTERFACES`] the first are read.
+        #[serde(borrow, deserialize_with = "codec::first::<_, _, MOST_INTERFACES>")]
         interfaces: Vec<Cow<'a, str>>,
     },
     /// A callback of the child.
@@ -152,6 +158,9 @@ impl Reference<'_> {
         }
     }
 }
+
+/// How many interfaces of an object are read: an empty name takes one byte, and many times that when it has been read.
+pub const MOST_INTERFACES: usize = 64;
 
 /// More than a reference takes, its place in the source included, beside what is copied with it.
 const REFERENCE_BYTES: usize = 512;

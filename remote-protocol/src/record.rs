@@ -116,6 +116,13 @@ impl Message {
         self.charge.is_some()
     }
 
+    /// Gives back memory that it does not need: it may lie in that of a longer one from before, and is to be kept.
+    pub fn shrink(&mut self) {
+        if self.bytes.capacity() / 2 > self.bytes.len() {
+            self.bytes.shrink_to_fit();
+        }
+    }
+
     /// The memory it lies in, to be used again.
     #[inline]
     #[must_use]

@@ -6,7 +6,8 @@
 //! come to it has [`RELEASE_BATCHES`] in its inbox at most, and acknowledges half of those at a time.
 //!
 //! So a release rests while the loop is busy and says nothing, until the batch is full; or while the peer has not handled what it was sent
-//! before. A process with nothing to do keeps none.
+//! before. A process with nothing to do keeps none. A peer that is not trusted decides how many things there are to let go of: it may have
+//! so many that it has not taken back, and one that keeps to that cannot get there.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -23,6 +24,8 @@ pub struct Releases {
     pending: VecDeque<Release>,
     /// How long it may become before ids are looked for that are in it more than once.
     merge_at: usize,
+    /// How many ids there may be.
+    most: usize,
     unacknowledged: u32,
     /// Whether the loop will come by itself to send what is pending.
     attended: bool,
@@ -41,15 +44,24 @@ pub enum Due {
     Wake,
     /// The batch is full: it has to be sent now.
     Now,
+    /// The peer has not taken back more things than it may have lent. Nothing is kept any more.
+    TooMany,
 }
 
 impl Releases {
-    /// None, on a side whose loop is awake.
+    /// None, on a side whose loop is awake, and whose peer decides nothing about how many there will be.
     #[must_use]
     pub const fn new() -> Self {
+        Self::limited(usize::MAX)
+    }
+
+    /// [`new`](Self::new), of a peer that may have lent things by so many ids.
+    #[must_use]
+    pub const fn limited(most: usize) -> Self {
         Self {
             pending: VecDeque::new(),
             merge_at: MERGE_AT,
+            most,
             unacknowledged: 0,
             attended: true,
             woken: false,
@@ -65,6 +77,10 @@ impl Releases {
         self.pending.push_back(release);
         if self.pending.len() >= self.merge_at {
             self.merge();
+            if self.pending.len() > self.most {
+                self.close();
+                return Due::TooMany;
+            }
         }
         if self.unacknowledged >= RELEASE_BATCHES {
             // The acknowledgement wakes the loop.
@@ -134,7 +150,7 @@ impl Releases {
 
     /// Nobody is there any more to give anything back to.
     pub fn close(&mut self) {
-        *self = Self { closed: true, ..Self::new() };
+        *self = Self { closed: true, ..Self::limited(self.most) };
     }
 
     /// Those that have not been taken.
@@ -326,6 +342,21 @@ mod tests {
         }
         assert_eq!(counts.len(), 50);
         assert!(counts.values().all(|count| *count == 4000));
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_back_may_have_lent_so_much() {
+        let mut releases = Releases { most: 3 * RELEASES, ..exhausted() };
+        let limit = u32::try_from(3 * RELEASES).unwrap();
+        for round in 0..10 {
+            for slot in 0..limit {
+                assert_eq!(releases.add(release(slot, 1)), Due::Later, "{round}");
+            }
+        }
+        let dues: Vec<_> = (limit..4 * limit).map(|slot| releases.add(release(slot, 1))).collect();
+        assert_eq!(dues.iter().filter(|due| **due == Due::TooMany).count(), 1);
+        assert!(dues.iter().all(|due| matches!(due, Due::Later | Due::TooMany)));
+        assert_eq!(releases.pending().count(), 0);
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub(crate) struct Lent<T> {
     free: Vec<u32>,
     /// How many entries there are.
     len: usize,
+    /// To how many of them the peer has references, or they are on their way.
+    lent: usize,
     limit: usize,
     /// The generation that slots begin with: no slot had it, or a later one, before the table was emptied.
     first: u32,
@@ -67,7 +69,7 @@ pub(crate) enum LentError {
 
 impl<T> Lent<T> {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), len: 0, limit, first: 0 }
+        Self { slots: Vec::new(), free: Vec::new(), len: 0, lent: 0, limit, first: 0 }
     }
 
     /// Whether there is room for one more.
@@ -96,6 +98,7 @@ impl<T> Lent<T> {
         let slot = self.slot(id)?;
         let lent = slot.count.lent();
         slot.count = slot.count.more().ok_or(LentError::TooMany { lent })?;
+        self.lent += usize::from(lent == 0);
         Ok(())
     }
 
@@ -104,6 +107,7 @@ impl<T> Lent<T> {
         let slot = self.slot(id)?;
         let lent = slot.count.lent();
         slot.count = slot.count.less(count).ok_or(LentError::TooMany { lent })?;
+        self.lent -= usize::from(0 < lent && lent == count);
         Ok(self.collect(id))
     }
 
@@ -139,6 +143,11 @@ impl<T> Lent<T> {
         self.len
     }
 
+    /// To how many the peer has references, or they are on their way.
+    pub(crate) const fn lent(&self) -> usize {
+        self.lent
+    }
+
     /// What is lent, how many references there are to it, and whether this side can still send it.
     #[cfg(any(test, feature = "__fuzz"))]
     pub(crate) fn entries(&self) -> impl Iterator<Item = (LentId, &T, u32, bool)> {
@@ -150,7 +159,7 @@ impl<T> Lent<T> {
 
     /// Empties the table; nothing that was lent is valid any more, nor will it be.
     pub(crate) fn drain(&mut self) -> Vec<T> {
-        self.len = 0;
+        (self.len, self.lent) = (0, 0);
         self.free = Vec::new();
         let slots = std::mem::take(&mut self.slots);
         let last = slots.iter().map(|slot| slot.generation).max();

@@ -132,7 +132,7 @@ impl Connection {
                     tracing::error!(process = %self.id, %panic, "a destructor of the application panicked");
                     Box::new(())
                 });
-                if let Some(late) = self.reading.answer(result.invocation, outcome) {
+                if let Some(late) = self.reading.answer(result.invocation, outcome, length)? {
                     self.let_go(late, length)?;
                 }
             }

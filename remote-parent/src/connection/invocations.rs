@@ -21,10 +21,13 @@ enum State {
     GivenUp,
 }
 
+/// What has come of a function, charged while the thread that waits for it does something else: that is as long as the process wants.
+pub(super) type Outcome = (ArrivedOutcome, Option<Charge>);
+
 /// A thread that waits for a function, and what has come for it.
 #[derive(Default)]
 pub(super) struct Waiter {
-    pub(super) outcome: Option<ArrivedOutcome>,
+    pub(super) outcome: Option<Outcome>,
     /// Calls that the function made, for this thread to serve, and what each costs.
     pub(super) calls: VecDeque<(Call<'static>, Charge)>,
     /// Something else to look at.
@@ -81,19 +84,25 @@ impl Invocations {
         }
     }
 
-    /// The outcome of a function has come. It is given back when nobody waits for it any more.
-    pub(super) fn answer(&mut self, id: InvocationId, outcome: ArrivedOutcome) -> Option<ArrivedOutcome> {
+    /// The outcome of a function has come, to be charged with `charge` where it is kept. It is given back when nobody waits for it any more.
+    pub(super) fn answer(
+        &mut self,
+        id: InvocationId,
+        outcome: ArrivedOutcome,
+        charge: impl FnOnce() -> Result<Charge, Violation>,
+    ) -> Result<Option<ArrivedOutcome>, Violation> {
         match self.by_id.get_mut(&id) {
             Some(State::Waiting(waiter)) => {
-                waiter.outcome = Some(outcome);
+                let charge = if waiter.sleeps { None } else { Some(charge()?) };
+                waiter.outcome = Some((outcome, charge));
                 if waiter.sleeps {
                     waiter.changed.notify_one();
                 }
-                None
+                Ok(None)
             }
             Some(State::GivenUp) | None => {
                 self.by_id.remove(&id);
-                Some(outcome)
+                Ok(Some(outcome))
             }
         }
     }
@@ -117,10 +126,17 @@ impl Invocations {
 
 #[cfg(test)]
 mod tests {
+    use remote_protocol::record::Budget;
+
     use super::*;
 
     fn outcome() -> ArrivedOutcome {
         Box::new(())
+    }
+
+    /// There is room.
+    fn charge() -> Result<Charge, Violation> {
+        Ok(Budget::unlimited().charge(1).expect("it has no limit"))
     }
 
     #[test]
@@ -128,7 +144,7 @@ mod tests {
         let mut invocations = Invocations::new(3);
         let id = invocations.begin().unwrap();
         assert!(invocations.check(id).is_ok());
-        assert!(invocations.answer(id, outcome()).is_none());
+        assert!(invocations.answer(id, outcome(), charge).unwrap().is_none());
         assert!(invocations.waiter(id).unwrap().outcome.is_some());
         assert_eq!(invocations.check(id), Err(Violation::NoSuchInvocation(id)), "a second answer");
         invocations.end(id);
@@ -143,7 +159,7 @@ mod tests {
         invocations.give_up(id);
         assert!(invocations.check(id).is_ok());
         assert!(invocations.waiter(id).is_none());
-        assert!(invocations.answer(id, outcome()).is_some());
+        assert!(invocations.answer(id, outcome(), charge).unwrap().is_some());
         assert!(invocations.is_empty());
     }
 
@@ -159,7 +175,7 @@ mod tests {
             invocations.give_up(id);
         }
         assert_eq!(invocations.begin(), None);
-        invocations.answer(first, outcome());
+        assert!(invocations.answer(first, outcome(), charge).unwrap().is_some());
         assert!(invocations.begin().is_some());
     }
 }

@@ -193,7 +193,7 @@ impl Reading {
         loop {
             let closed = state.closed;
             let Some(waiter) = state.invocations.waiter(id) else { return ForWaiter::Closed };
-            if let Some(outcome) = waiter.outcome.take() {
+            if let Some((outcome, _charge)) = waiter.outcome.take() {
                 self.leave_calls(&mut state, id);
                 state.invocations.end(id);
                 self.hand_on(&state);
@@ -256,7 +256,7 @@ impl Reading {
                     // Nobody waits for the function any more, but the function waits for this.
                     return Ok(Sorted::Driver(ToParent::Object(call::ToParent::Call(call))));
                 }
-                let charge = charge(&self.budget, length)?;
+                let charge = charge(&self.budget, length.saturating_add(call.kept_beside()))?;
                 if let Some(waiter) = state.invocations.waiter(id) {
                     waiter.calls.push_back((call.into_owned(), charge));
                     if waiter.sleeps {
@@ -269,9 +269,19 @@ impl Reading {
         }
     }
 
-    /// The outcome of a function has come, which [`sort`](Self::sort) has let through. It is given back when nobody waits for it any more.
-    pub(crate) fn answer(&self, id: InvocationId, outcome: ArrivedOutcome) -> Option<ArrivedOutcome> {
-        lock(&self.state).invocations.answer(id, outcome)
+    /// The outcome of a function has come, in a message of this length, which [`sort`](Self::sort) has let through. It is given back when
+    /// nobody waits for it any more.
+    ///
+    /// # Errors
+    ///
+    /// A [`Violation`] when too much is kept.
+    pub(crate) fn answer(
+        &self,
+        id: InvocationId,
+        outcome: ArrivedOutcome,
+        length: usize,
+    ) -> Result<Option<ArrivedOutcome>, Violation> {
+        lock(&self.state).invocations.answer(id, outcome, || charge(&self.budget, length))
     }
 
     /// The thread that waits for a function stops doing so: the calls of the function that it has not served are the driver's.
@@ -342,7 +352,8 @@ impl Turn<'_> {
     /// # Errors
     ///
     /// A [`Violation`] when too much is kept.
-    pub(crate) fn defer(&self, message: Message) -> Result<(), Violation> {
+    pub(crate) fn defer(&self, mut message: Message) -> Result<(), Violation> {
+        message.shrink();
         let charge = match message.is_charged() {
             true => None,
             false => Some(charge(&self.reading.budget, message.len())?),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use remote_transport::lane;
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{StartError, command, launch, limits};
@@ -26,16 +27,25 @@ pub(super) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<proce
     starting.connection.set_stdin(written);
     let (link, watch) = server.listen();
     link.set_inbox_bytes(starting.connection.limits().inbox_bytes());
+    let process = match pidfd(child.id()) {
+        Ok(process) => process,
+        Err(error) => {
+            starting.connection.kill();
+            // Nobody else will.
+            let _ = child.wait();
+            return Err(StartError::Transport(error));
+        }
+    };
+    let reaper = Arc::clone(&child);
     let watched = Arc::clone(&starting.connection);
     let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
-        // It is not reaped before we wait for it, so this is the child and no other process.
-        let process = pid(child.id()).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         watch.run(process.as_ref().map(AsFd::as_fd));
         drop(process);
         watched.exited(child.wait().ok());
     });
     if let Err(error) = watcher {
         starting.connection.kill();
+        let _ = reaper.wait();
         return Err(StartError::Thread(error));
     }
     starting.greet(Arc::new(link), options, true, deadline).map_err(|error| error.of(program))
@@ -53,6 +63,16 @@ fn stdin(stream: Stream) -> io::Result<(OwnedFd, Option<ChildStdin>)> {
     })
 }
 
-fn pid(id: u32) -> Option<Pid> {
-    i32::try_from(id).ok().and_then(Pid::from_raw)
+/// What says when a child has ended, though others may have its socket. It is not reaped before we wait for it, so this is the child
+/// and no other process. `None` where the system has no such thing, or keeps it from us: then the socket has to do.
+fn pidfd(id: u32) -> io::Result<Option<OwnedFd>> {
+    let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) else { return Ok(None) };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(process) => Ok(Some(process)),
+        Err(error @ (Errno::NOSYS | Errno::PERM)) => {
+            tracing::warn!(%error, "no descriptor of a child: its end may be seen late");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

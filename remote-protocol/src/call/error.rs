@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec;
+
 /// Why a call has no result of the method's own making.
 ///
 /// It is itself an error type that methods may return, and every other error type of an interface can be made from it.
@@ -174,7 +176,8 @@ pub struct Report {
     pub kind: String,
     /// Its text.
     pub message: String,
-    /// The texts of its causes, nearest first.
+    /// The texts of its causes, nearest first; of more than [`MOST_CAUSES`](Self::MOST_CAUSES) the first are read.
+    #[serde(deserialize_with = "codec::first::<_, _, { Report::MOST_CAUSES }>")]
     pub causes: Vec<String>,
     /// The method that failed; empty where there was none.
     pub method: String,

@@ -175,6 +175,13 @@ impl Limits {
         self.message_bytes
     }
 
+    /// How many callbacks and functions the process may have lent at a time: those that the parent [holds](Self::references), and those that it
+    /// has given back and that are on their way. 81,920 by default. One more is an error of the call that would have lent it.
+    #[must_use]
+    pub const fn max_lent(&self) -> usize {
+        self.references.saturating_add(RELEASE_BATCHES as usize * RELEASES)
+    }
+
     /// See [`nested_functions`](Self::nested_functions).
     #[must_use]
     pub const fn max_nested_functions(&self) -> usize {

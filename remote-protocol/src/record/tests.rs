@@ -80,3 +80,13 @@ fn what_is_no_record_is_refused() {
     assert_eq!(joiner.join(&mut vec![MORE]).unwrap_err(), JoinError::Empty);
     assert_eq!(joiner.join(&mut vec![9, 1, 2]).unwrap_err(), JoinError::Unknown { first: 9 });
 }
+
+#[test]
+fn a_message_that_is_kept_gives_back_what_it_does_not_need() {
+    let mut record = Vec::with_capacity(256 * 1024);
+    record.extend_from_slice(&[LAST, 1, 2, 3]);
+    let mut message = Joiner::new(Limits::new().into()).join(&mut record).unwrap().unwrap();
+    message.shrink();
+    assert_eq!(&*message, [1, 2, 3]);
+    assert!(message.into_buffer().capacity() < 100);
+}

@@ -144,7 +144,7 @@ impl Session {
             registered: 0,
             outbound: Window::new(settings.limits.max_window()),
             inbound: Debt::new(settings.limits.max_window()),
-            releases: Releases::new(),
+            releases: Releases::limited(settings.limits.max_lent()),
             batch: Vec::new(),
             acknowledging: Acknowledging::default(),
             settings,

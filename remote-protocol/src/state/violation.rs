@@ -48,6 +48,12 @@ pub enum Violation {
         /// How many it may have.
         limit: usize,
     },
+    /// More callbacks and functions, which the parent gave back and the process did not take back, than it may have lent.
+    #[error("more than {limit} callbacks and functions lent, which it does not take back")]
+    TooManyLent {
+        /// How many it may have lent.
+        limit: usize,
+    },
     /// More lanes than a process may have.
     #[error("more than {limit} lanes")]
     TooManyLanes {
@@ -134,6 +140,7 @@ kinds! {
     Self::NoSuchFrame(_) => "NoSuchFrame",
     Self::FrameTaken(_) => "FrameTaken",
     Self::TooManyFrames { .. } => "TooManyFrames",
+    Self::TooManyLent { .. } => "TooManyLent",
     Self::TooManyLanes { .. } => "TooManyLanes",
     Self::LongName { .. } => "LongName",
     Self::ReferencesInEvent { .. } => "ReferencesInEvent",

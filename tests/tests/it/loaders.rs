@@ -4,13 +4,15 @@ use std::sync::{Arc, Weak};
 
 use remote_object::CallbackError;
 use remote_parent::{
-    DetachReason, EmitError, Frame, FrameId, FrameOptions, Loader, Process, ProcessError, ProcessOptions, StartError,
-    Transport, Trouble, this_module,
+    DetachReason, EmitError, Frame, FrameId, FrameOptions, ListenerId, Loader, Process, ProcessError, ProcessOptions,
+    StartError, Transport, Trouble, this_module,
 };
 use tests::gate::Gate;
 use tests::objects::Objects;
 
-use crate::harness::{Events, MISFIT, PATIENCE, Setup, ask, every_process_transport, every_transport, heard, sync};
+use crate::harness::{
+    Events, MISFIT, PATIENCE, Setup, Teller, ask, every_process_transport, every_transport, heard, sync,
+};
 
 /// A further loader with some of the tests' modules.
 fn loader(setup: &Setup, name: &str, modules: &[&str]) -> Loader {
@@ -20,6 +22,28 @@ fn loader(setup: &Setup, name: &str, modules: &[&str]) -> Loader {
         loader.remote_require(&id, this_module!()).expect("it is a module's name");
     }
     loader
+}
+
+/// What a listener holds: when it is dropped it uses whatever has a lock.
+struct Held {
+    loader: Loader,
+    other: ListenerId,
+    name: &'static str,
+    tell: Arc<Teller<&'static str>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (processes, frames) = (self.loader.processes(), self.loader.frames());
+        processes.port().off(self.other);
+        let _ = processes.port().emit("gone", &());
+        let _ = frames.port().emit("gone", &());
+        for process in processes.iter() {
+            let _ = frames.open(&process, FrameOptions::new());
+        }
+        self.loader.unload("it has no more listeners");
+        self.tell.tell(self.name);
+    }
 }
 
 /// The same process, as another loader sees it.
@@ -344,6 +368,37 @@ every_transport! {
         }
         kept.none();
         assert!(second.is_unloaded());
+    }
+
+    /// A19: what listeners hold goes with them when nothing is locked: so it may use the ports, the loader and the parent.
+    fn what_listeners_hold_may_come_back_when_it_goes(setup) {
+        let (tell, dropped) = Events::new("dropped");
+        let tell = Arc::new(tell);
+        let hold = |loader: Loader, name: &'static str| {
+            let port = loader.processes().port();
+            let other = port.on("other", |_process, ()| {});
+            let held = Held { loader, other, name, tell: Arc::clone(&tell) };
+            move || _ = &held
+        };
+        let second = loader(&setup, "second", &["ports"]);
+        setup.spawn();
+        for of in [&second, setup.parent().first_loader()] {
+            let (on_process, on_frame) = (hold(of.clone(), "process"), hold(of.clone(), "frame"));
+            of.processes().port().on("never", move |_process, ()| on_process());
+            of.frames().port().on("never", move |_frame, ()| on_frame());
+            let (on_error, on_attach) = (hold(of.clone(), "error"), hold(of.clone(), "attach"));
+            of.processes().on_error(move |_process, _error| on_error());
+            of.processes().on_attach(move |_process| on_attach());
+        }
+        let all = || {
+            let mut names = [(); 4].map(|()| dropped.next());
+            names.sort_unstable();
+            names
+        };
+        second.unload("enough");
+        assert_eq!(all(), ["attach", "error", "frame", "process"]);
+        drop(setup);
+        assert_eq!(all(), ["attach", "error", "frame", "process"]);
     }
 
     /// A19: a task of a loader that is unloaded meanwhile is dropped.

@@ -383,6 +383,7 @@ impl Caller for Wire {
             // The loop comes to it when the test says so.
             Due::Later | Due::Wake => {}
             Due::Now => state.send_releases_of_child(),
+            Due::TooMany => unreachable!("the child trusts its parent"),
         }
     }
 
@@ -443,6 +444,7 @@ impl Notify for Wire {
         match state.parent.release(release) {
             Due::Later | Due::Wake => {}
             Due::Now => state.send_releases_of_parent(),
+            Due::TooMany => unreachable!("the child is honest"),
         }
     }
 }

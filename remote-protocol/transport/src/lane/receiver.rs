@@ -189,9 +189,11 @@ impl LaneReceiver {
             Side::Parent => bell::sleep(&Guarded::new(flag, signal.asleep()), until, is_something),
             Side::Child => bell::sleep(flag, until, is_something),
         };
+        // Only who is of this process can say so.
+        let is_roused = !signal.is_asleep();
         signal.set_asleep(false);
         cpu::look();
-        if waited == Waited::Rung && !self.is_ready() {
+        if waited == Waited::Rung && !is_roused && !self.is_ready() {
             // A producer that was interrupted between a record and the bell rings once for nothing; not many times.
             self.noise += 1;
             if self.noise > MUCH_NOISE {

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use remote_parent::{Limits, Violation};
-use remote_protocol::call::{self, Release};
+use remote_protocol::call::{self, Release, Request, Selector};
 use remote_protocol::id::{FrameId, InvocationId, LentId, LoaderId};
-use remote_protocol::limits::{NAME_BYTES, RELEASES, REVOKED};
+use remote_protocol::limits::{NAME_BYTES, REFERENCES, RELEASES, REVOKED};
 use remote_protocol::message::{Event, Target, ToParent};
-use remote_protocol::payload::{Form, Payload, Reference};
+use remote_protocol::payload::{Fingerprint, Form, Payload, Reference};
 use tests::puppet::Command;
 
 use super::log::errors;
-use super::siege::{Puppet, Siege, call_record, hostile_over_the_lane, look_up, record};
+use super::siege::{Puppet, Siege, call_record, callback, hostile_over_the_lane, look_up, record};
 
 /// How a rule is broken, by a child that has these limits.
 type Attack = fn(&mut Puppet);
@@ -25,6 +25,9 @@ const NOBODYS: LentId = LentId { slot: 7, generation: 7 };
 fn piece() -> Vec<u8> {
     [vec![1], vec![7; 60_000]].concat()
 }
+
+/// More callbacks than are under way, and twice as many.
+const LENT: u32 = 4 * 64 * 1024;
 
 /// Pieces of a message that is a little shorter than 2 MiB.
 const PIECES: u32 = 34;
@@ -49,7 +52,7 @@ fn register(x: &Puppet, number: u32) -> ToParent<'static> {
 }
 
 /// One for each kind of violation.
-const ATTACKS: [(&str, Attack); 24] = [
+const ATTACKS: [(&str, Attack); 25] = [
     ("Malformed", |x| x.say(&record(b""))),
     ("Record::Empty", |x| x.say(b"")),
     ("Record::Unknown", |x| x.say(&[2])),
@@ -65,6 +68,17 @@ const ATTACKS: [(&str, Attack); 24] = [
     ("NoSuchFrame", |x| x.say_message(&ToParent::FrameClosed { frame: FrameId::opened(77) })),
     ("FrameTaken", |x| x.say_message(&ToParent::RegisterFrame { frame: FrameId::opened(77), tab: true })),
     ("TooManyFrames", |x| (0..3).for_each(|number| x.say_message(&register(x, number)))),
+    // None may be kept, so that all are given back.
+    ("TooManyLent", |x| {
+        for first in (0..LENT).step_by(1024) {
+            let arguments =
+                Payload { references: (first..first + 1024).map(callback).collect(), ..Payload::plain(Vec::new()) };
+            x.say(&call_record(
+                None,
+                Request::Method { object: NOBODYS, method: Selector::Typed(Fingerprint(0)), arguments },
+            ));
+        }
+    }),
     ("TooManyLanes", |x| x.say_on(15, call_record(None, look_up("workshop")))),
     ("LongName", |x| x.say_message(&event(&"x".repeat(NAME_BYTES + 1), LoaderId::FIRST, Vec::new()))),
     ("ReferencesInEvent", |x| x.say_message(&event("x", LoaderId::FIRST, vec![Reference::Object(NOBODYS)]))),
@@ -85,7 +99,8 @@ const ATTACKS: [(&str, Attack); 24] = [
 /// What lets each of the limits be reached soon.
 fn limits(kind: &str) -> Limits {
     let lanes = if kind == "TooManyLanes" { 15 } else { 16 };
-    Limits::new().message_bytes(2 << 20).window(1 << 20).calls(1).frames(2).lanes(lanes)
+    let references = if kind == "TooManyLent" { 0 } else { REFERENCES };
+    Limits::new().message_bytes(2 << 20).window(1 << 20).calls(1).frames(2).lanes(lanes).references(references)
 }
 
 hostile_over_the_lane! {
