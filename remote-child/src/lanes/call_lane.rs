@@ -84,6 +84,8 @@ impl Taken<'_> {
         });
         if let Err(error) = waiting {
             tracing::error!(%error, "no thread to wait for a late return, its lane is lost");
+            // Others may be long, though the parent may not have all of this one yet.
+            self.lanes.pool.end_long(call);
         }
     }
 }

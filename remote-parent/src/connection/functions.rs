@@ -132,8 +132,13 @@ impl Connection {
                     tracing::error!(process = %self.id, %panic, "a destructor of the application panicked");
                     Box::new(())
                 });
-                if let Some(late) = self.reading.answer(result.invocation, outcome, length)? {
-                    self.let_go(late, length)?;
+                match self.reading.answer(result.invocation, outcome, length) {
+                    Ok(None) => {}
+                    Ok(Some(late)) => self.let_go(late, length)?,
+                    Err((violation, outcome)) => {
+                        self.let_go(outcome, length)?;
+                        return Err(violation);
+                    }
                 }
             }
         }

@@ -84,25 +84,19 @@ impl Invocations {
         }
     }
 
-    /// The outcome of a function has come, to be charged with `charge` where it is kept. It is given back when nobody waits for it any more.
-    pub(super) fn answer(
-        &mut self,
-        id: InvocationId,
-        outcome: ArrivedOutcome,
-        charge: impl FnOnce() -> Result<Charge, Violation>,
-    ) -> Result<Option<ArrivedOutcome>, Violation> {
+    /// The outcome of a function has come. It is given back when nobody waits for it any more.
+    pub(super) fn answer(&mut self, id: InvocationId, outcome: Outcome) -> Option<ArrivedOutcome> {
         match self.by_id.get_mut(&id) {
             Some(State::Waiting(waiter)) => {
-                let charge = if waiter.sleeps { None } else { Some(charge()?) };
-                waiter.outcome = Some((outcome, charge));
+                waiter.outcome = Some(outcome);
                 if waiter.sleeps {
                     waiter.changed.notify_one();
                 }
-                Ok(None)
+                None
             }
             Some(State::GivenUp) | None => {
                 self.by_id.remove(&id);
-                Ok(Some(outcome))
+                Some(outcome.0)
             }
         }
     }
@@ -126,17 +120,10 @@ impl Invocations {
 
 #[cfg(test)]
 mod tests {
-    use remote_protocol::record::Budget;
-
     use super::*;
 
-    fn outcome() -> ArrivedOutcome {
-        Box::new(())
-    }
-
-    /// There is room.
-    fn charge() -> Result<Charge, Violation> {
-        Ok(Budget::unlimited().charge(1).expect("it has no limit"))
+    fn outcome() -> Outcome {
+        (Box::new(()), None)
     }
 
     #[test]
@@ -144,7 +131,7 @@ mod tests {
         let mut invocations = Invocations::new(3);
         let id = invocations.begin().unwrap();
         assert!(invocations.check(id).is_ok());
-        assert!(invocations.answer(id, outcome(), charge).unwrap().is_none());
+        assert!(invocations.answer(id, outcome()).is_none());
         assert!(invocations.waiter(id).unwrap().outcome.is_some());
         assert_eq!(invocations.check(id), Err(Violation::NoSuchInvocation(id)), "a second answer");
         invocations.end(id);
@@ -159,7 +146,7 @@ mod tests {
         invocations.give_up(id);
         assert!(invocations.check(id).is_ok());
         assert!(invocations.waiter(id).is_none());
-        assert!(invocations.answer(id, outcome(), charge).unwrap().is_some());
+        assert!(invocations.answer(id, outcome()).is_some());
         assert!(invocations.is_empty());
     }
 
@@ -175,7 +162,7 @@ mod tests {
             invocations.give_up(id);
         }
         assert_eq!(invocations.begin(), None);
-        assert!(invocations.answer(first, outcome(), charge).unwrap().is_some());
+        assert!(invocations.answer(first, outcome()).is_some());
         assert!(invocations.begin().is_some());
     }
 }

@@ -274,14 +274,21 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// A [`Violation`] when too much is kept.
+    /// A [`Violation`] when too much is kept, and the outcome, to be dropped where nothing is locked.
     pub(crate) fn answer(
         &self,
         id: InvocationId,
         outcome: ArrivedOutcome,
         length: usize,
-    ) -> Result<Option<ArrivedOutcome>, Violation> {
-        lock(&self.state).invocations.answer(id, outcome, || charge(&self.budget, length))
+    ) -> Result<Option<ArrivedOutcome>, (Violation, ArrivedOutcome)> {
+        let mut state = lock(&self.state);
+        // A thread that sleeps takes it at once.
+        let is_kept = state.invocations.waiter(id).is_some_and(|waiter| !waiter.sleeps);
+        let charged = is_kept.then(|| charge(&self.budget, length)).transpose();
+        match charged {
+            Ok(charge) => Ok(state.invocations.answer(id, (outcome, charge))),
+            Err(violation) => Err((violation, outcome)),
+        }
     }
 
     /// The thread that waits for a function stops doing so: the calls of the function that it has not served are the driver's.

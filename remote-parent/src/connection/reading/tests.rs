@@ -38,8 +38,8 @@ impl Stage {
         match self.reading.sort(codec::decode(&message)?, message.len())? {
             Sorted::Taken => Ok(()),
             Sorted::Result(result) => {
-                let late = self.reading.answer(result.invocation, Box::new(result.invocation), message.len()).unwrap();
-                assert!(late.is_none());
+                let late = self.reading.answer(result.invocation, Box::new(result.invocation), message.len());
+                assert!(late.is_ok_and(|late| late.is_none()));
                 Ok(())
             }
             Sorted::Driver(_) => turn.defer(message),
@@ -149,7 +149,7 @@ fn what_nobody_called_or_waits_for() {
     // It still waits for what it calls, so that the driver serves it.
     assert!(matches!(stage.reading.sort(call_of(id), 1), Ok(Sorted::Driver(_))));
     assert!(matches!(stage.reading.sort(result(id), 1), Ok(Sorted::Result(_))));
-    assert!(stage.reading.answer(id, Box::new(()), 1).unwrap().is_some());
+    assert!(stage.reading.answer(id, Box::new(()), 1).is_ok_and(|late| late.is_some()));
     assert!(stage.reading.sort(result(id), 1).is_err());
 }
 
@@ -178,7 +178,7 @@ fn a_call_that_its_function_did_not_wait_for_is_the_drivers() {
     let id = stage.reading.begin().unwrap();
     assert!(matches!(stage.reading.sort(call_of(id), 1), Ok(Sorted::Taken)));
     assert!(matches!(stage.reading.sort(result(id), 1), Ok(Sorted::Result(_))));
-    assert!(stage.reading.answer(id, Box::new(()), 1).unwrap().is_none());
+    assert!(stage.reading.answer(id, Box::new(()), 1).is_ok_and(|late| late.is_none()));
     assert!(matches!(stage.reading.next_for(id, soon()), ForWaiter::Outcome(_)));
     assert!(matches!(stage.reading.next(false, None), ForDriver::Call(..)));
     assert!(stage.reading.budget.charge(stage.reading.budget.limit()).is_some());
@@ -188,8 +188,9 @@ fn a_call_that_its_function_did_not_wait_for_is_the_drivers() {
 fn outcomes_that_nobody_takes_are_bounded() {
     let stage = Stage::new(200);
     let [first, second] = [(); 2].map(|()| stage.reading.begin().unwrap());
-    assert!(stage.reading.answer(first, Box::new(()), 100).unwrap().is_none());
-    assert!(matches!(stage.reading.answer(second, Box::new(()), 100), Err(Violation::Link(Closure::Overflow { .. }))));
+    assert!(stage.reading.answer(first, Box::new(()), 100).is_ok_and(|late| late.is_none()));
+    let error = stage.reading.answer(second, Box::new(()), 100).map_err(|(violation, _)| violation);
+    assert!(matches!(error, Err(Violation::Link(Closure::Overflow { .. }))));
     assert!(matches!(stage.reading.next_for(first, soon()), ForWaiter::Outcome(_)));
     assert!(stage.reading.budget.charge(stage.reading.budget.limit()).is_some());
 }

@@ -1,5 +1,6 @@
 //! Calls and answers that no honest child would make: too many, too deep, forged, or none.
 
+use std::convert::Infallible;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +26,19 @@ use super::siege::{
 fn result(invocation: InvocationId, bytes: Vec<u8>) -> ToParent<'static> {
     let outcome = Outcome::Done(Payload::plain(bytes));
     ToParent::Object(call::ToParent::Result(FunctionResult { invocation, outcome }))
+}
+
+/// The records of a message that is too long for one.
+fn records(message: &ToParent<'_>) -> Vec<Vec<u8>> {
+    let mut begun = Vec::new();
+    remote_protocol::record::begin(&mut begun);
+    remote_protocol::codec::encode(message, &mut begun).expect("it can be encoded");
+    let mut records = Vec::new();
+    let split: Result<(), Infallible> = remote_protocol::record::split(&begun, &mut Vec::new(), |record| {
+        records.push(record.to_vec());
+        Ok(())
+    });
+    split.map_or_else(|never| match never {}, |()| records)
 }
 
 /// Has the mill call the function with this number of the puppet's, which has so many milliseconds to answer.
@@ -143,6 +157,25 @@ hostile_over_the_lane! {
         x.process.kill();
         siege.outlasts(&x.process);
         siege.ends(&x.process);
+    }
+
+    /// Results that nobody can take yet, for the function within is not answered, may be no longer together than all that lies unhandled.
+    fn hostile_12_results_that_cannot_be_taken_are_bounded(siege) {
+        let limits = Limits::new().message_bytes(2 << 20).window(1 << 20);
+        let mut x = siege.puppet_with(limits);
+        let mill = x.look_up("mill");
+        let mut runs = Vec::new();
+        for _ in 0..NESTED_FUNCTIONS {
+            x.say(&call_record(runs.last().copied(), attempt(mill, 0, 20_000)));
+            runs.push(x.run());
+        }
+        let (_innermost, outer) = runs.split_last().expect("there are some");
+        for run in outer {
+            records(&result(*run, vec![0; (2 << 20) - 1024])).iter().for_each(|record| x.say(record));
+        }
+        let limit = limits.inbox_bytes();
+        assert_eq!(siege.violates(&x.process), Violation::Link(Closure::Overflow { limit }));
+        siege.works.attempted.lock().expect("nothing panics").clear();
     }
 }
 
