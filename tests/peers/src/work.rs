@@ -19,6 +19,8 @@ pub enum Work {
     BufferAgain,
     /// 64 bytes to so many processes, and an answer from each.
     Broadcast,
+    /// A synchronous call, while so many other processes call the same one without end.
+    Witness,
     /// From starting a process to its first message.
     Spawn,
     /// From starting a process in a strict sandbox to its first message.
@@ -47,6 +49,7 @@ impl Work {
         (Self::Buffer, &[64 << 10, 1 << 20, 64 << 20]),
         (Self::BufferAgain, &[64 << 10, 1 << 20, 64 << 20]),
         (Self::Broadcast, &[1, 4, 16, 64]),
+        (Self::Witness, &[1, 4, 16]),
         (Self::Spawn, &[0]),
         (Self::StrictSpawn, &[0]),
         (Self::Idle, &[64]),
@@ -67,6 +70,7 @@ impl Work {
             Self::Buffer => "So many bytes to the caller, others each time, all of them read; memcpy is the floor",
             Self::BufferAgain => "The same bytes to the caller again, all of them read; memcpy is the floor",
             Self::Broadcast => "64 bytes to so many processes, and an answer from each; the futex is the floor",
+            Self::Witness => "A synchronous call, while so many other processes call without end",
             Self::Spawn => "From starting a process to its being there; running this program and exiting is the floor",
             Self::StrictSpawn => "The same, of a process in a strict sandbox",
             Self::Idle => "So many idle processes",
@@ -100,6 +104,7 @@ impl fmt::Display for Work {
             Self::Buffer => "buffer",
             Self::BufferAgain => "buffer-again",
             Self::Broadcast => "broadcast",
+            Self::Witness => "witness",
             Self::Spawn => "spawn",
             Self::StrictSpawn => "strict-spawn",
             Self::Idle => "idle",

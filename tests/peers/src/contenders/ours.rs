@@ -114,6 +114,8 @@ type Load = (u64, [u64; 7]);
 const ORDER: Event<Order> = Event::new("order");
 const FIGURES: Event<Result<Figures, String>> = Event::new("figures");
 const ONE_WAY: Event<Load> = Event::new("one-way");
+/// To call without end.
+const FLOOD: Event<()> = Event::new("flood");
 
 pub fn serve(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
     match pair.work {
@@ -146,10 +148,15 @@ fn called(pair: &Pair, transport: Transport) -> anyhow::Result<()> {
     stage.parent.processes().port().on(FIGURES, move |_process, figures| drop(tell.send(figures)));
     stage.parent.processes().port().on(ONE_WAY, |_process, load: Load| _ = std::hint::black_box(load));
     let child = stage.spawn()?;
+    let others = if pair.work == Work::Witness { pair.size } else { 0 };
+    let others: Vec<_> = (0..others).map(|_| stage.spawn()).collect::<Result<_, _>>()?;
+    others.iter().try_for_each(|other| other.port().emit(FLOOD, &()))?;
     let Pair { work, size, millis, placement, .. } = pair.clone();
     child.port().emit(ORDER, &Order { work, size, millis, placement })?;
     let figures = told.recv()?.map_err(anyhow::Error::msg)?;
     print(&figures)?;
+    // They would not end by themselves.
+    others.iter().for_each(Process::kill);
     Ok(stage.parent.close()?)
 }
 

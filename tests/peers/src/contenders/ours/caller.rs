@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use remote_child::Child;
 use remote_object::ChildExt;
 
-use super::{Echo, FIGURES, Load, ONE_WAY, ORDER, Order, SIDE};
+use super::{Echo, FIGURES, FLOOD, Load, ONE_WAY, ORDER, Order, SIDE};
 use crate::measure::{Figures, Pace, read_all};
 use crate::work::Work;
 
@@ -29,6 +29,16 @@ fn main(child: &Child) -> anyhow::Result<()> {
         process.port().emit(FIGURES, &figures).expect("the parent waits");
     });
     process.port().on(ONE_WAY, |process, load: Load| process.port().emit(ONE_WAY, &load).expect("the parent waits"));
+    let own = child.clone();
+    process.port().on(FLOOD, move |_process, ()| {
+        let Ok(echo) = own.remote().require::<dyn Echo>("echo") else { return };
+        // Until it is killed.
+        for number in 0.. {
+            if echo.echo(number).is_err() {
+                return;
+            }
+        }
+    });
     process.port().emit("ready", &())?;
     Ok(())
 }
@@ -38,7 +48,7 @@ fn work(child: &Child, order: &Order) -> anyhow::Result<Figures> {
     let echo = child.remote().require::<dyn Echo>("echo")?;
     let pace = Pace { within: Duration::from_millis(order.millis), idle: order.placement.pause() };
     match order.work {
-        Work::Call => pace.measure(|number| {
+        Work::Call | Work::Witness => pace.measure(|number| {
             black_box(echo.echo(number)?);
             Ok(())
         }),
