@@ -113,6 +113,14 @@ struct Starting<'a> {
 }
 
 impl Starting<'_> {
+    /// Nothing watches the process: it is ended, and its end is waited for here, for nobody else will. Gives why.
+    fn unwatched(self, child: &SharedChild, error: StartError) -> StartError {
+        self.connection.kill();
+        // It cannot put that off.
+        let _ = child.wait();
+        error
+    }
+
     /// Waits for the hello and puts the process into the list.
     fn greet(
         mut self,

@@ -39,9 +39,10 @@ impl Lanes {
         deadline: Instant,
         take: &mut dyn FnMut(Outcome<'_>),
     ) -> Result<(), CallFailure> {
-        let open = |id| Some(CallLane::new(self.link.open(id).ok()?, self.limits()));
+        let limits = self.limits();
+        let open = |id| Some(CallLane::new(self.link.open(id).ok()?, limits));
         // One is the loop's.
-        let most = self.limits().max_lanes().saturating_sub(1);
+        let most = limits.max_lanes().saturating_sub(1);
         let Some(lane) = self.pool.take(deadline, most, open) else {
             // No lane became free, or the link is closed.
             let closed = Instant::now() < deadline;

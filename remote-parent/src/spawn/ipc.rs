@@ -17,16 +17,15 @@ pub(super) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<proce
     command.stdin(options.stdin.unwrap_or(Stream::Null));
     let acceptance = server.listen().map_err(StartError::Transport)?;
     let (starting, child) = launch(hub, command, &program, limits(hub, &options))?;
-    let watched = Arc::clone(&starting.connection);
+    let (watched, waited) = (Arc::clone(&starting.connection), Arc::clone(&child));
     let unblock = acceptance.clone();
     let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
-        let status = child.wait();
+        let status = waited.wait();
         unblock.abort();
         watched.exited(status.ok());
     });
     if let Err(error) = watcher {
-        starting.connection.kill();
-        return Err(StartError::Thread(error));
+        return Err(starting.unwatched(&child, StartError::Thread(error)));
     }
     let link = match acceptance.wait(deadline) {
         Ok(link) => {

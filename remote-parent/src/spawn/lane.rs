@@ -29,24 +29,16 @@ pub(super) fn start(hub: &Arc<Hub>, options: ProcessOptions) -> Result<Arc<proce
     link.set_inbox_bytes(starting.connection.limits().inbox_bytes());
     let process = match pidfd(child.id()) {
         Ok(process) => process,
-        Err(error) => {
-            starting.connection.kill();
-            // Nobody else will.
-            let _ = child.wait();
-            return Err(StartError::Transport(error));
-        }
+        Err(error) => return Err(starting.unwatched(&child, StartError::Transport(error))),
     };
-    let reaper = Arc::clone(&child);
-    let watched = Arc::clone(&starting.connection);
+    let (watched, waited) = (Arc::clone(&starting.connection), Arc::clone(&child));
     let watcher = thread::Builder::new().name(format!("remote-watch-{}", child.id())).spawn(move || {
         watch.run(process.as_ref().map(AsFd::as_fd));
         drop(process);
-        watched.exited(child.wait().ok());
+        watched.exited(waited.wait().ok());
     });
     if let Err(error) = watcher {
-        starting.connection.kill();
-        let _ = reaper.wait();
-        return Err(StartError::Thread(error));
+        return Err(starting.unwatched(&child, StartError::Thread(error)));
     }
     starting.greet(Arc::new(link), options, true, deadline).map_err(|error| error.of(program))
 }
